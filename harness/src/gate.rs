@@ -1,0 +1,102 @@
+//! Green means something: a held run counts only if it was busy, hurt, and hurt for real.
+
+use crate::history::{FaultInterval, What};
+use crate::outcome::Outcome;
+use crate::time::Time;
+use crate::verdict::{Run, Verdict};
+use std::collections::BTreeSet;
+
+/// Acknowledged operations that a run needs.
+pub const ACKNOWLEDGED: usize = 100;
+/// Faults that a run needs, unless its nemesis is `calm`.
+pub const ROUNDS: usize = 2;
+/// Acknowledged operations that are needed before, during and after each fault.
+pub const AROUND: usize = 20;
+/// The nemesis that does nothing on purpose.
+pub const CALM: &str = "calm";
+
+/// Held if the run tested anything, else vacuous (or unknown, where it was cut short) with the reason.
+pub fn gate(run: &Run) -> Verdict {
+    let seen = Seen::of(run);
+    let reasons = [too_quiet(&seen), too_gentle(run, &seen)];
+    match reasons.into_iter().flatten().next() {
+        None if run.interrupted => Verdict::Unknown("the run was interrupted".to_string()),
+        None => Verdict::Held,
+        Some(reason) if run.interrupted => Verdict::Unknown(format!("the run was interrupted: {reason}")),
+        Some(reason) => Verdict::Vacuous(reason),
+    }
+}
+
+/// When operations were asked and acknowledged while clients asked and faults struck.
+struct Seen {
+    asked: Vec<Time>,
+    acknowledged: Vec<Time>,
+    reads: usize,
+    clients: usize,
+}
+
+impl Seen {
+    fn of(run: &Run) -> Seen {
+        let finals = run.finals();
+        let mut seen = Seen { asked: Vec::new(), acknowledged: Vec::new(), reads: 0, clients: 0 };
+        let mut clients = BTreeSet::new();
+        for (index, event) in run.history.events.iter().enumerate() {
+            match &event.what {
+                What::Invoke { .. } if index < finals => seen.asked.push(event.time),
+                What::Return { process, op, outcome: Outcome::Ok(_) } => {
+                    seen.reads += usize::from(op.is_read());
+                    if index < finals {
+                        seen.acknowledged.push(event.time);
+                        clients.insert(run.client(*process));
+                    }
+                }
+                _ => {}
+            }
+        }
+        seen.clients = clients.len();
+        seen
+    }
+}
+
+fn too_quiet(seen: &Seen) -> Option<String> {
+    if seen.acknowledged.len() < ACKNOWLEDGED {
+        return Some(format!("only {} operations were acknowledged, {ACKNOWLEDGED} are needed", seen.acknowledged.len()));
+    }
+    if seen.reads == 0 {
+        return Some("no read was acknowledged, so nothing could be seen to be wrong".to_string());
+    }
+    (seen.clients < 2).then(|| "only one client was served, so nothing was concurrent".to_string())
+}
+
+fn too_gentle(run: &Run, seen: &Seen) -> Option<String> {
+    if run.plan.nemesis == CALM {
+        return None;
+    }
+    if run.faults.len() < ROUNDS {
+        return Some(format!("{} faults struck, {ROUNDS} are needed", run.faults.len()));
+    }
+    run.faults.iter().find_map(|fault| ineffective(fault).or_else(|| unseen(fault, seen)))
+}
+
+fn ineffective(fault: &FaultInterval) -> Option<String> {
+    match &fault.effect {
+        None => Some(format!("\"{}\" at {} was never lifted", fault.fault, fault.began)),
+        Some(effect) if effect.effective => None,
+        Some(effect) => Some(format!("\"{}\" at {} had no effect ({})", fault.fault, fault.began, effect.measured)),
+    }
+}
+
+/// Too little happened around the fault for it to matter.
+fn unseen(fault: &FaultInterval, seen: &Seen) -> Option<String> {
+    let (began, ended) = (fault.began, fault.ended);
+    let count = |times: &[Time], low: Time, high: Time| times.iter().filter(|t| low <= **t && **t < high).count();
+    // Where the fault leaves nobody able to serve, attempts are all that can be counted.
+    let during = if fault.fault.stops_everybody() { &seen.asked } else { &seen.acknowledged };
+    let parts = [
+        ("before", count(&seen.acknowledged, Time::ZERO, began)),
+        ("during", count(during, began, ended)),
+        ("after", count(&seen.acknowledged, ended, Time::NEVER)),
+    ];
+    let (part, operations) = parts.into_iter().find(|(_, operations)| *operations < AROUND)?;
+    Some(format!("only {operations} operations {part} \"{}\" at {began}, {AROUND} are needed", fault.fault))
+}

@@ -1,0 +1,85 @@
+//! What a client may ask, and what it may be answered.
+
+use compact_str::CompactString;
+use serde::{Deserialize, Serialize};
+
+/// The name of a register, or a name that somebody may own.
+pub type Key = CompactString;
+/// What a register holds, and how elements, owners and transfers are numbered.
+pub type Value = i64;
+/// A bank account, counted from zero.
+pub type Account = u16;
+
+/// What every account holds before the first transfer.
+pub const OPENING_BALANCE: Value = 100;
+
+/// One request of one client. The fields say themselves what they are.
+#[allow(missing_docs)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Op {
+    /// What does the register hold? Answered by [`Reply::Value`]; a register never written holds nothing.
+    Read { key: Key },
+    /// Put `value` there, whatever is there. Answered by [`Reply::Done`].
+    Write { key: Key, value: Value },
+    /// Put `to` there if `from` is there. Answered by [`Reply::Done`] or [`Reply::No`].
+    Cas { key: Key, from: Value, to: Value },
+    /// Make `owner` the owner of `name` if nobody else is. Answered by [`Reply::Done`] or [`Reply::No`].
+    Claim { name: Key, owner: Value },
+    /// Who owns the name? Answered by [`Reply::Value`].
+    Owner { name: Key },
+    /// Move money unless the source would go below zero. `id` is unique in a run. Answered by [`Reply::Done`] or [`Reply::No`].
+    Transfer { id: Value, from: Account, to: Account, amount: Value },
+    /// What do accounts `0..accounts` hold, at one moment? Answered by [`Reply::Balances`].
+    Balances { accounts: Account },
+    /// Every posting of accounts `0..accounts`. Answered by [`Reply::Ledger`].
+    Ledger { accounts: Account },
+    /// Put an element into the set. Answered by [`Reply::Done`].
+    Add { element: Value },
+    /// Take an element out of the set, if it is there or not. Answered by [`Reply::Done`].
+    Remove { element: Value },
+    /// All elements. Answered by [`Reply::Elements`].
+    Members,
+}
+
+/// One line of an account: a transfer that took money (`amount` below zero) or brought it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Posting {
+    /// The account that it stands in.
+    pub account: Account,
+    /// The [`Op::Transfer`] that caused it.
+    pub transfer: Value,
+    /// Signed.
+    pub amount: Value,
+}
+
+/// What the system answered.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Reply {
+    /// It is done.
+    Done,
+    /// The condition did not hold and nothing changed: an answer, not a failure.
+    No,
+    /// A register's value or a name's owner; `None` where there is none.
+    Value(Option<Value>),
+    /// One balance an account, in order.
+    Balances(Vec<Value>),
+    /// Postings, by account and then in the order in which they were made.
+    Ledger(Vec<Posting>),
+    /// Elements in ascending order.
+    Elements(Vec<Value>),
+}
+
+impl Op {
+    /// True if it changes nothing.
+    pub fn is_read(&self) -> bool {
+        match self {
+            Op::Read { .. } | Op::Owner { .. } | Op::Balances { .. } | Op::Ledger { .. } | Op::Members => true,
+            Op::Write { .. }
+            | Op::Cas { .. }
+            | Op::Claim { .. }
+            | Op::Transfer { .. }
+            | Op::Add { .. }
+            | Op::Remove { .. } => false,
+        }
+    }
+}

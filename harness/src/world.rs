@@ -1,0 +1,133 @@
+//! A cluster as a value: nodes, and disks with what is synced and what is not.
+//!
+//! A driver (the simulator, a script) owns the network, the clocks and the order of things. A step that panics is
+//! a finding about the node, not a crash of the harness.
+
+use crate::node::{Input, LocalClock, Node, NodeId, Outbox, View};
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// Every node of a cluster with its disk.
+#[derive(Clone, Debug)]
+pub struct World<N: Node> {
+    config: N::Config,
+    slots: Vec<Slot<N>>,
+}
+
+/// A place where a node runs, or would if it were not dead.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Slot<N: Node> {
+    node: Option<N>,
+    synced: N::Durable,
+    unsynced: VecDeque<N::Record>,
+}
+
+/// A step panicked; the node is dead now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Panicked(pub String);
+
+impl<N: Node> World<N> {
+    /// A cluster of `nodes` dead nodes with empty disks.
+    pub fn new(config: N::Config, nodes: u8) -> World<N> {
+        let slot = || Slot { node: None, synced: N::Durable::default(), unsynced: VecDeque::new() };
+        World { config, slots: (0..nodes).map(|_| slot()).collect() }
+    }
+    /// How many nodes there are, dead ones included.
+    pub fn len(&self) -> usize {
+        self.slots.len()
+    }
+    /// True for a cluster of none.
+    pub fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+    /// The node, if it lives.
+    pub fn node(&self, id: NodeId) -> Option<&N> {
+        self.slots[id.index()].node.as_ref()
+    }
+    /// What an observer may know of the node, if it lives.
+    pub fn view(&self, id: NodeId) -> Option<View> {
+        self.node(id).map(Node::view)
+    }
+    /// Records written and not yet synced.
+    pub fn unsynced(&self, id: NodeId) -> usize {
+        self.slots[id.index()].unsynced.len()
+    }
+
+    /// Starts a dead node from its disk. Opening the disk syncs what a killed process had written.
+    pub fn start(&mut self, id: NodeId, clock: LocalClock, out: &mut Outbox<N>) -> Result<(), Panicked> {
+        let slot = &mut self.slots[id.index()];
+        assert!(slot.node.is_none(), "{id} runs already");
+        for record in slot.unsynced.drain(..) {
+            N::fold(&mut slot.synced, record);
+        }
+        slot.node = Some(N::new(&self.config, id));
+        let durable = slot.synced.clone();
+        self.step(id, clock, Input::Start(durable), out)
+    }
+    /// One step of a node; nothing if it is dead.
+    pub fn step(
+        &mut self,
+        id: NodeId,
+        clock: LocalClock,
+        input: Input<N>,
+        out: &mut Outbox<N>,
+    ) -> Result<(), Panicked> {
+        let slot = &mut self.slots[id.index()];
+        let Some(node) = slot.node.as_mut() else { return Ok(()) };
+        let stepped = quiet::catch(|| catch_unwind(AssertUnwindSafe(|| node.step(clock, input, out))));
+        stepped.map_err(|panic| {
+            slot.node = None;
+            let text = panic.downcast_ref::<String>().map(String::as_str);
+            let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+            Panicked(text.unwrap_or("a panic without words").to_string())
+        })
+    }
+    /// Puts a record on its way to the disk.
+    pub fn write(&mut self, id: NodeId, record: N::Record) {
+        self.slots[id.index()].unsynced.push_back(record);
+    }
+    /// The oldest unsynced record is durable now.
+    pub fn sync(&mut self, id: NodeId) {
+        let slot = &mut self.slots[id.index()];
+        let record = slot.unsynced.pop_front().expect("something was written");
+        N::fold(&mut slot.synced, record);
+    }
+    /// The process dies, the disk stays. True if it lived.
+    pub fn kill(&mut self, id: NodeId) -> bool {
+        self.slots[id.index()].node.take().is_some()
+    }
+    /// The process dies, and what was not synced is lost: how many records.
+    pub fn power_loss(&mut self, id: NodeId) -> usize {
+        let slot = &mut self.slots[id.index()];
+        slot.node = None;
+        let lost = slot.unsynced.len();
+        slot.unsynced.clear();
+        lost
+    }
+}
+
+/// Panics of a node's step are caught and reported, so the default hook must not print them too.
+mod quiet {
+    use std::cell::Cell;
+    use std::sync::Once;
+
+    thread_local! {
+        static CATCHING: Cell<bool> = const { Cell::new(false) };
+    }
+    static HOOK: Once = Once::new();
+
+    pub fn catch<T>(step: impl FnOnce() -> T) -> T {
+        HOOK.call_once(|| {
+            let usual = std::panic::take_hook();
+            std::panic::set_hook(Box::new(move |panic| {
+                if !CATCHING.get() {
+                    usual(panic);
+                }
+            }));
+        });
+        CATCHING.set(true);
+        let result = step();
+        CATCHING.set(false);
+        result
+    }
+}
