@@ -1,1 +1,2 @@
+//! The `perjury` binary.
 fn main() {}

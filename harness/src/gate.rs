@@ -60,7 +60,10 @@ impl Seen {
 
 fn too_quiet(seen: &Seen) -> Option<String> {
     if seen.acknowledged.len() < ACKNOWLEDGED {
-        return Some(format!("only {} operations were acknowledged, {ACKNOWLEDGED} are needed", seen.acknowledged.len()));
+        return Some(format!(
+            "only {} operations were acknowledged, {ACKNOWLEDGED} are needed",
+            seen.acknowledged.len()
+        ));
     }
     if seen.reads == 0 {
         return Some("no read was acknowledged, so nothing could be seen to be wrong".to_string());

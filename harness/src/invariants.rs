@@ -44,9 +44,8 @@ impl Invariants {
         let (length, digest) = view.committed?;
         let (first, by) = *self.prefixes.entry(length).or_insert((digest, node));
         (first != digest).then(|| {
-            let sentence = format!(
-                "{by} and {node} both hold their first {length} entries for committed, but the entries differ"
-            );
+            let sentence =
+                format!("{by} and {node} both hold their first {length} entries for committed, but the entries differ");
             (PREFIXES_AGREE, sentence)
         })
     }

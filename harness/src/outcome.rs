@@ -32,8 +32,6 @@ pub enum Reason {
     Disconnected,
     /// The node could not serve it now, in its own words.
     Unavailable(String),
-    /// The run ended before the answer.
-    RunEnded,
 }
 
 impl fmt::Display for Reason {
@@ -45,7 +43,6 @@ impl fmt::Display for Reason {
             Reason::TimedOut => write!(f, "timed-out"),
             Reason::Disconnected => write!(f, "disconnected"),
             Reason::Unavailable(why) => write!(f, "unavailable: {why}"),
-            Reason::RunEnded => write!(f, "run-ended"),
         }
     }
 }
@@ -59,7 +56,6 @@ impl Reason {
             "refused" => Reason::Refused,
             "timed-out" => Reason::TimedOut,
             "disconnected" => Reason::Disconnected,
-            "run-ended" => Reason::RunEnded,
             other => match other.strip_prefix("not-leader, ask ") {
                 Some(node) => Reason::NotLeader { hint: hint(node) },
                 None => Reason::Unavailable(other.strip_prefix("unavailable: ").unwrap_or(other).to_string()),

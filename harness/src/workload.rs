@@ -2,7 +2,7 @@
 
 use crate::node::NodeId;
 use crate::op::Op;
-use crate::plan::{Ask, ClientId, Settings};
+use crate::plan::{Ask, ClientId, Settings, Tier};
 use crate::seed::Rng;
 use crate::time::Time;
 use crate::verdict::Checker;
@@ -22,6 +22,8 @@ pub struct Shape {
     pub every: Option<Time>,
     /// Magnitudes of the system's own times.
     pub settings: Settings,
+    /// Where the nodes live.
+    pub tier: Tier,
 }
 
 impl Shape {

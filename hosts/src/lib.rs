@@ -1,1 +1,13 @@
-//! Empty so far.
+//! Where real nodes live: processes of this machine. Nothing here knows what the processes are for.
+//!
+//! Everything that is claimed about a process is read back from the kernel: a stopped one shows as stopped in
+//! `/proc`, a killed one has been reaped.
+#![allow(clippy::disallowed_methods)] // This crate drives a real machine, and real machines keep real time.
+
+pub mod child;
+pub mod probe;
+pub mod process;
+
+pub use child::{Child, Nursery};
+pub use probe::{Finding, probe};
+pub use process::{Identity, State};

@@ -1,1 +1,125 @@
-//! Empty so far.
+//! How a cluster is hurt: what and when, as pure data. One file a family of plans, and one line in the table for each.
+
+mod clocks;
+mod disks;
+mod mixed;
+mod partitions;
+mod processes;
+mod rounds;
+
+use harness::{Nemesis, Seed, Shape, Strike, Tier, When};
+
+/// Every nemesis.
+pub const NEMESES: &[Nemesis] = &[
+    CALM,
+    partitions::ISOLATE_LEADER,
+    partitions::HALVES,
+    partitions::ONE_WAY,
+    processes::KILL,
+    processes::PAUSE,
+    clocks::CLOCK_SLOW,
+    clocks::CLOCK_FAST,
+    disks::POWER_LOSS,
+    disks::SLOW_DISK,
+    mixed::MIXED,
+    NOTHING,
+];
+
+/// Everywhere.
+const ALL_TIERS: &[Tier] = &[Tier::Sim, Tier::Local];
+
+/// No fault, on purpose.
+const CALM: Nemesis = Nemesis {
+    name: harness::gate::CALM,
+    about: "nothing is done to the cluster",
+    plan: |_, _| Vec::new(),
+    tiers: ALL_TIERS,
+};
+
+/// Faults that do nothing, to see that the harness notices.
+const NOTHING: Nemesis = Nemesis {
+    name: "nothing",
+    about: "strikes that have no effect: every run is vacuous, and that is the test",
+    plan: |shape, rng| {
+        let rounds = rounds::rounds(shape, rng, rounds::LONG);
+        rounds.into_iter().map(|round| round.strike(harness::Fault::Nothing)).collect()
+    },
+    tiers: ALL_TIERS,
+};
+
+/// The nemesis of this name.
+pub fn find(name: &str) -> Option<&'static Nemesis> {
+    NEMESES.iter().find(|nemesis| nemesis.name == name)
+}
+
+/// The strikes of one or several nemeses, joined by `+`. Each part draws from a stream of its own, so that adding a part
+/// moves no other.
+///
+/// # Errors
+/// The first name that nobody has.
+pub fn plan(names: &str, shape: &Shape, seed: Seed) -> Result<Vec<Strike>, String> {
+    let mut strikes = Vec::new();
+    for name in names.split('+').map(str::trim) {
+        let nemesis = find(name).ok_or_else(|| name.to_string())?;
+        strikes.extend((nemesis.plan)(shape, &mut seed.stream(&format!("nemesis/{name}"))));
+    }
+    strikes.sort_by_key(|strike| match &strike.when {
+        When::At(time) => *time,
+        When::OnMark { from, .. } => *from,
+    });
+    Ok(strikes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use harness::{SECOND, Settings, Time};
+
+    fn shape(tier: Tier) -> Shape {
+        let settings = Settings::default();
+        Shape { nodes: 5, clients: 10, time: SECOND * 30, rate: 30.0, every: None, settings, tier }
+    }
+
+    #[test]
+    fn every_plan_has_two_rounds_that_end_before_the_run_does() {
+        for nemesis in NEMESES.iter().filter(|nemesis| nemesis.name != harness::gate::CALM) {
+            for seed in (1..50).map(Seed) {
+                let shape = shape(Tier::Sim);
+                let strikes = plan(nemesis.name, &shape, seed).expect("a known name");
+                assert!(strikes.len() >= harness::gate::ROUNDS, "{} {seed:?}: {}", nemesis.name, strikes.len());
+                for strike in &strikes {
+                    let (When::At(from) | When::OnMark { from, .. }) = &strike.when;
+                    assert!(*from + strike.lasts < shape.time, "{} {seed:?}", nemesis.name);
+                }
+                assert_eq!(plan(nemesis.name, &shape, seed).expect("the same"), strikes);
+            }
+        }
+    }
+
+    #[test]
+    fn parts_are_joined_and_unknown_ones_are_named() {
+        let (seed, shape) = (Seed(3), shape(Tier::Sim));
+        let both = plan("kill+halves", &shape, seed).expect("known names");
+        let kill = plan("kill", &shape, seed).expect("a known name");
+        let halves = plan("halves", &shape, seed).expect("a known name");
+        assert_eq!(both.len(), kill.len() + halves.len());
+        assert!(kill.iter().all(|strike| both.contains(strike)));
+        assert_eq!(plan("kill+meteor", &shape, seed), Err("meteor".to_string()));
+    }
+
+    #[test]
+    fn mixed_uses_only_what_the_tier_can_do() {
+        let power = |strike: &Strike| matches!(strike.fault, harness::Fault::PowerLoss(_));
+        let any = |tier| (1..200).map(Seed).any(|seed| plan("mixed", &shape(tier), seed).unwrap().iter().any(power));
+        assert!(any(Tier::Sim) && !any(Tier::Local));
+    }
+
+    #[test]
+    fn rounds_come_as_often_as_somebody_asks() {
+        let every = Some(SECOND * 10);
+        let strikes = plan("halves", &Shape { every, ..shape(Tier::Sim) }, Seed(1)).expect("a known name");
+        let starts: Vec<_> = strikes.iter().map(|strike| strike.when.clone()).collect();
+        assert_eq!(starts, [When::At(SECOND * 10), When::At(SECOND * 20)]);
+        assert!(strikes.iter().all(|strike| strike.lasts < Time(10 * SECOND.0)));
+    }
+}

@@ -1,6 +1,14 @@
 //! The bundled replicated store: right by default, wrong on request. One file a family of designs.
 
+pub mod data;
 pub mod design;
+mod hold;
+mod leaderless;
+pub mod machine;
+mod multi_leader;
+mod raft;
+mod replica;
+mod single_leader;
 
 pub use design::{Design, Setup, Switch, Wire};
 
@@ -39,4 +47,9 @@ macro_rules! designs {
     };
 }
 
-designs! {}
+designs! {
+    raft::Raft,
+    single_leader::SingleLeader,
+    multi_leader::MultiLeader,
+    leaderless::Leaderless,
+}

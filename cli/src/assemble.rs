@@ -1,0 +1,221 @@
+//! From names to a plan, from a plan to a run, from a run to a judgement.
+
+use harness::client::Style;
+use harness::plan::FORMAT;
+use harness::run::{Witness, run};
+use harness::simulator::Simulator;
+use harness::verdict::judge;
+use harness::{
+    Budget, Cluster, Judgement, Nemesis, Plan, Run, SECOND, Seed, Settings, Shape, Strike, Tier, Time, Trouble,
+    Workload,
+};
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+use store::{Design, Setup};
+
+/// What somebody wants tested, by names.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// A design of the store.
+    pub design: String,
+    /// Deliberate bugs to switch on in it.
+    pub switches: Vec<String>,
+    /// Where its nodes live.
+    pub tier: Tier,
+    /// What clients ask.
+    pub workload: String,
+    /// How the cluster is hurt; parts are joined by `+`.
+    pub nemesis: String,
+    /// Strikes that somebody wrote, in place of drawn ones.
+    pub strikes: Option<Vec<Strike>>,
+    /// From one fault's start to the next one's.
+    pub every: Option<Time>,
+    /// What everything is drawn from.
+    pub seed: Seed,
+    /// How many nodes.
+    pub nodes: u8,
+    /// How many clients.
+    pub clients: u32,
+    /// How long clients ask.
+    pub time: Time,
+    /// Requests a second of all clients together.
+    pub rate: f64,
+    /// Magnitudes of the system's own times.
+    pub settings: Settings,
+}
+
+impl Default for Request {
+    fn default() -> Self {
+        Request {
+            design: "raft".to_string(),
+            switches: Vec::new(),
+            tier: Tier::Sim,
+            workload: "registration".to_string(),
+            nemesis: "isolate-leader".to_string(),
+            strikes: None,
+            every: None,
+            seed: Seed(1),
+            nodes: 5,
+            clients: 10,
+            time: SECOND * 30,
+            rate: 30.0,
+            settings: Settings::default(),
+        }
+    }
+}
+
+/// Somebody asked for what there is not: what, and what there is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Usage(pub String);
+
+impl std::fmt::Display for Usage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+impl std::error::Error for Usage {}
+
+/// Complains about a name that nobody has, and shows the table of those that somebody has.
+pub fn unknown(kind: &str, name: &str, known: &[(&str, &str)]) -> Usage {
+    let width = known.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    let rows: String = known.iter().map(|(name, about)| format!("\n  {name:width$}  {about}")).collect();
+    Usage(format!("there is no {kind} \"{name}\"; there are:{rows}"))
+}
+
+/// Names and sentences of a table.
+pub fn rows<'a, T>(table: &'a [T], row: impl Fn(&'a T) -> (&'a str, &'a str)) -> Vec<(&'a str, &'a str)> {
+    table.iter().map(row).collect()
+}
+
+/// The design of this name.
+pub fn design(name: &str) -> Result<&'static store::About, Usage> {
+    let found = store::DESIGNS.iter().find(|design| design.name == name);
+    found.ok_or_else(|| unknown("design", name, &rows(store::DESIGNS, |design| (design.name, design.about))))
+}
+
+/// The workload of this name.
+pub fn workload(name: &str) -> Result<&'static Workload, Usage> {
+    let known = || rows(workloads::WORKLOADS, |workload| (workload.name, workload.about));
+    workloads::find(name).ok_or_else(|| unknown("workload", name, &known()))
+}
+
+/// The nemesis of this name.
+pub fn nemesis(name: &str) -> Result<&'static Nemesis, Usage> {
+    let known = || rows(nemesis::NEMESES, |nemesis| (nemesis.name, nemesis.about));
+    nemesis::find(name).ok_or_else(|| unknown("nemesis", name, &known()))
+}
+
+/// Draws the plan of a run.
+pub fn plan(request: &Request) -> Result<Plan, Usage> {
+    check(request)?;
+    let shape = shape(request);
+    let workload = workload(&request.workload)?;
+    let asks = (workload.plan)(&shape, &mut request.seed.stream("workload"));
+    let strikes = match &request.strikes {
+        Some(strikes) => strikes.clone(),
+        None => nemesis::plan(&request.nemesis, &shape, request.seed).map_err(|name| nemesis_error(&name))?,
+    };
+    Ok(Plan {
+        format: FORMAT,
+        build: crate::build::hash().to_string(),
+        design: request.design.clone(),
+        switches: request.switches.clone(),
+        tier: request.tier,
+        workload: request.workload.clone(),
+        nemesis: request.nemesis.clone(),
+        seed: request.seed,
+        nodes: request.nodes,
+        clients: request.clients,
+        time: request.time,
+        settings: request.settings.clone(),
+        finals: (workload.finals)(&asks),
+        asks,
+        strikes,
+    })
+}
+
+fn nemesis_error(name: &str) -> Usage {
+    nemesis(name).map_or_else(|usage| usage, |_| Usage(format!("the nemesis \"{name}\" could not be planned")))
+}
+
+fn shape(request: &Request) -> Shape {
+    Shape {
+        nodes: request.nodes,
+        clients: request.clients,
+        time: request.time,
+        rate: request.rate,
+        every: request.every,
+        settings: request.settings.clone(),
+        tier: request.tier,
+    }
+}
+
+fn check(request: &Request) -> Result<(), Usage> {
+    let design = design(&request.design)?;
+    for switch in &request.switches {
+        if !design.switches.iter().any(|known| known.name == switch) {
+            let known = rows(design.switches, |switch| (switch.name, switch.about));
+            return Err(unknown(&format!("switch of {}", design.name), switch, &known));
+        }
+    }
+    for part in request.nemesis.split('+').map(str::trim) {
+        if !nemesis(part)?.tiers.contains(&request.tier) {
+            let mend = "use --tier sim, or another nemesis";
+            return Err(Usage(format!("{part} cannot be done to real processes: {mend}")));
+        }
+    }
+    let limits = [
+        (request.nodes >= 1 && request.nodes <= 32, "--nodes takes 1 to 32"),
+        (request.clients >= 1 && request.clients <= 1000, "--clients takes 1 to 1000"),
+        (request.time >= SECOND && request.time <= SECOND * 86_400, "--time takes 1 second to 1 day"),
+        (request.rate > 0.0 && request.rate <= 100_000.0, "--rate takes more than 0 and at most 100000 a second"),
+    ];
+    limits.iter().find(|(ok, _)| !ok).map_or(Ok(()), |(_, why)| Err(Usage((*why).to_string())))
+}
+
+/// The cluster of a plan. `dir` is where real nodes keep their files.
+pub fn cluster(plan: &Plan, dir: &Path) -> Result<Box<dyn Cluster>, Trouble> {
+    match plan.tier {
+        Tier::Sim => Ok(store::with(&plan.design, Simulate(plan)).expect("a plan names a known design")),
+        Tier::Local => {
+            let executable = std::env::current_exe()
+                .map_err(|error| Trouble::new("finding this program's own file", error, "start it by its full path"))?;
+            Ok(Box::new(databases::bundled::start(plan, &executable, dir)?))
+        }
+    }
+}
+
+struct Simulate<'a>(&'a Plan);
+
+impl store::Visitor for Simulate<'_> {
+    type Out = Box<dyn Cluster>;
+    fn visit<D: Design>(self) -> Box<dyn Cluster> {
+        let plan = self.0;
+        let config = D::config(&setup(plan));
+        let style: Style = D::STYLE;
+        Box::new(Simulator::<D>::new(plan, config, style))
+    }
+}
+
+fn setup(plan: &Plan) -> Setup {
+    Setup { nodes: plan.nodes, settings: plan.settings.clone(), switches: plan.switches.clone() }
+}
+
+/// Carries out a plan.
+pub fn carry_out(plan: &Plan, dir: &Path, witness: &mut dyn Witness, stop: &AtomicBool) -> Result<Run, Trouble> {
+    let mut cluster = cluster(plan, dir)?;
+    run(plan, &mut *cluster, witness, stop)
+}
+
+/// What the checkers of a run's workload say of it.
+pub fn judgement(run: &Run) -> Judgement {
+    let checkers = workloads::find(&run.plan.workload).map_or(&[][..], |workload| workload.checkers);
+    judge(run, checkers, Budget::default())
+}
+
+/// Simulates and judges in one go, without leaving a file.
+pub fn try_out(plan: &Plan) -> Result<(Run, Judgement), Trouble> {
+    let run = carry_out(plan, Path::new("."), &mut (), &AtomicBool::new(false))?;
+    let judgement = judgement(&run);
+    Ok((run, judgement))
+}

@@ -1,0 +1,253 @@
+//! Faults on real processes: done, measured, undone. What is measured is read back from the kernel, the proxies or the node.
+
+use super::clock::deviation;
+use super::cluster::LocalCluster;
+use super::mesh::Rough;
+use super::wire::Command;
+use harness::cluster::FaultId;
+use harness::fault::Effect;
+use harness::targets::{Scene, resolve};
+use harness::{Cluster, Cut, Fault, MS, NodeId, Target, Time, Trouble};
+use hosts::State;
+use std::io;
+
+/// A clock that is off by less than this is right.
+const PRECISION: i64 = 20_000;
+/// How long a node may take to say what its clock reads.
+const READING: Time = Time(500 * MS.0);
+
+/// A fault in force, with what was measured when it began.
+pub struct Injected {
+    fault: Fault,
+    measure: Measure,
+    began: Time,
+}
+
+enum Measure {
+    /// Counted so far: stopped messages, roughed messages, slowed syncs.
+    Before(u64),
+    /// Nodes that died of it: their processes, and how many milliseconds it took.
+    Killed(Vec<(NodeId, u32, f64)>),
+    /// Nodes that were stopped, in which life; those that did not stop are not among them.
+    Stopped(Vec<(NodeId, u32)>),
+    /// By how many microseconds each clock was wrong before.
+    Clocks(Vec<(NodeId, i64)>),
+    Nothing,
+}
+
+/// Can this be done to real processes?
+pub fn supports(fault: &Fault) -> Result<(), Trouble> {
+    match fault {
+        Fault::PowerLoss(_) => Err(Trouble::new(
+            "power loss on real processes cannot be done",
+            "the operating system keeps what a killed process had written, synced or not",
+            "use --tier sim",
+        )),
+        _ => Ok(()),
+    }
+}
+
+impl LocalCluster {
+    /// Injects a fault; returns it resolved.
+    pub(super) fn strike(&mut self, fault: &Fault) -> Result<(FaultId, Fault), Trouble> {
+        supports(fault)?;
+        let lives = &self.lives;
+        let view = |node: NodeId| lives[node.index()].view;
+        let scene = Scene { nodes: lives.len() as u8, view: &view, marked: self.marked };
+        let fault = resolve(fault, &scene, &mut self.targets);
+        let began = self.now();
+        let measure = self.hurt(&fault).map_err(|error| {
+            Trouble::new(format!("\"{fault}\" cannot be done"), error, "see what this machine can do with: perjury doctor")
+        })?;
+        self.faults.push(Some(Injected { fault: fault.clone(), measure, began }));
+        Ok((FaultId(self.faults.len() as u32 - 1), fault))
+    }
+
+    fn hurt(&mut self, fault: &Fault) -> io::Result<Measure> {
+        Ok(match fault {
+            Fault::Partition(Cut::Links(links)) => Measure::Before(self.mesh.cut(links)),
+            Fault::Partition(_) => panic!("a partition is resolved before it is injected"),
+            Fault::PowerLoss(_) => panic!("a loss of power is refused before"),
+            Fault::Kill(target) => Measure::Killed(self.kill(&self.victims(target))?),
+            Fault::Pause(target) => Measure::Stopped(self.pause(&self.victims(target))?),
+            Fault::Clock { target, offset, rate } => Measure::Clocks(self.skew(&self.victims(target), *offset, *rate)),
+            Fault::SlowDisk { target, by } => {
+                let victims = self.victims(target);
+                victims.iter().for_each(|node| self.slow_disk(*node, |slow| slow + *by));
+                Measure::Before(self.slowed(&victims))
+            }
+            Fault::Links { loss, duplicate, delay } => {
+                Measure::Before(self.mesh.roughen(Rough { loss: *loss, duplicate: *duplicate, delay: *delay }))
+            }
+            Fault::Nothing => Measure::Nothing,
+        })
+    }
+
+    /// Lifts a fault and says what it did.
+    pub(super) fn relieve(&mut self, id: FaultId) -> Result<Effect, Trouble> {
+        let Injected { fault, measure, began } = self.faults[id.0 as usize].take().expect("a fault is lifted once");
+        let lasted = self.now().since(began);
+        Ok(match (&fault, measure) {
+            (Fault::Partition(Cut::Links(links)), Measure::Before(before)) => {
+                let stopped = self.mesh.mend(links, before);
+                effect(stopped > 0, format!("{stopped} messages stopped"))
+            }
+            (Fault::Kill(_), Measure::Killed(killed)) => self.revive(&killed, lasted)?,
+            (Fault::Pause(target), Measure::Stopped(stopped)) => {
+                let victims = self.victims(target);
+                let resumed = self.resume(&victims, &stopped, lasted);
+                resumed.map_err(|error| {
+                    let mend = "see what this machine can do with: perjury doctor";
+                    Trouble::new(format!("\"{fault}\" cannot be undone"), error, mend)
+                })?
+            }
+            (Fault::Clock { .. }, Measure::Clocks(before)) => self.set_right(&before)?,
+            (Fault::SlowDisk { target, by }, Measure::Before(before)) => {
+                let victims = self.victims(target);
+                victims.iter().for_each(|node| self.slow_disk(*node, |slow| slow.since(*by)));
+                let slowed = self.slowed(&victims) - before;
+                effect(slowed > 0, format!("{slowed} syncs slowed by {by} each"))
+            }
+            (Fault::Links { loss, duplicate, delay }, Measure::Before(before)) => {
+                let rough = Rough { loss: *loss, duplicate: *duplicate, delay: *delay };
+                let roughed = self.mesh.smooth(rough, before);
+                effect(roughed > 0, format!("{roughed} messages lost, doubled or delayed"))
+            }
+            (Fault::Nothing, Measure::Nothing) => effect(false, "nothing was done".to_string()),
+            (fault, _) => panic!("\"{fault}\" was measured as another kind of fault"),
+        })
+    }
+
+    fn victims(&self, target: &Target) -> Vec<NodeId> {
+        match target {
+            Target::Node(node) => vec![*node],
+            Target::All => (0..self.lives.len() as u8).map(NodeId).collect(),
+            symbolic => panic!("\"{symbolic}\" is resolved before the fault is injected"),
+        }
+    }
+
+    /// `SIGKILL` to all, then each is reaped.
+    fn kill(&mut self, victims: &[NodeId]) -> io::Result<Vec<(NodeId, u32, f64)>> {
+        for node in victims {
+            self.lives[node.index()].child.as_mut().map_or(Ok(()), |child| child.doom())?;
+        }
+        let mut killed = Vec::new();
+        for node in victims {
+            let Some(mut child) = self.bury(*node) else { continue };
+            let (pid, took) = (child.pid(), child.kill()?);
+            killed.extend(took.map(|took| (*node, pid, took.as_secs_f64() * 1e3)));
+        }
+        Ok(killed)
+    }
+
+    fn revive(&mut self, killed: &[(NodeId, u32, f64)], lasted: Time) -> Result<Effect, Trouble> {
+        for (node, ..) in killed {
+            if self.lives[node.index()].child.is_none() {
+                self.spawn(*node)?;
+            }
+        }
+        let words = killed.iter().map(|(node, pid, took)| format!("process {pid} of {node} was gone after {took:.1} ms"));
+        let words: Vec<String> = words.collect();
+        Ok(match killed {
+            [] => effect(false, "nothing ran that could be killed".to_string()),
+            _ => effect(true, format!("{}, and down for {lasted}", words.join(", "))),
+        })
+    }
+
+    fn pause(&mut self, victims: &[NodeId]) -> io::Result<Vec<(NodeId, u32)>> {
+        let mut stopped = Vec::new();
+        for node in victims {
+            let life = &mut self.lives[node.index()];
+            life.paused += 1;
+            if let Some(child) = &mut life.child
+                && child.stop()?
+            {
+                stopped.push((*node, life.number));
+            }
+        }
+        Ok(stopped)
+    }
+
+    /// Continues what no other fault keeps stopped. A process that was killed meanwhile was stopped until then.
+    fn resume(&mut self, victims: &[NodeId], stopped: &[(NodeId, u32)], lasted: Time) -> io::Result<Effect> {
+        let mut held = Vec::new();
+        for node in victims {
+            let life = &mut self.lives[node.index()];
+            life.paused -= 1;
+            let Some(child) = &mut life.child else { continue };
+            if stopped.contains(&(*node, life.number)) && child.state() == State::Stopped {
+                held.push(node.to_string());
+            }
+            if life.paused == 0 {
+                child.go_on()?;
+            }
+        }
+        Ok(match (held.as_slice(), stopped.len()) {
+            ([], 0) => effect(false, "no process was stopped".to_string()),
+            ([], _) => effect(true, "stopped, and killed before it could go on".to_string()),
+            (held, _) => effect(true, format!("{} stopped for {lasted}", held.join(", "))),
+        })
+    }
+
+    fn skew(&mut self, victims: &[NodeId], offset: i64, rate: u32) -> Vec<(NodeId, i64)> {
+        let now = self.now();
+        let mut before = Vec::new();
+        for node in victims {
+            let life = &mut self.lives[node.index()];
+            before.push((*node, deviation(life.clock.read(now).wall, now)));
+            life.clock.skew(now, offset, rate);
+            life.wall = None;
+            life.say(&Command::Clock(life.clock));
+            life.say(&Command::ReadClock);
+        }
+        before
+    }
+
+    /// Reads the clocks, says by how much they had come to be wrong, and sets them right.
+    fn set_right(&mut self, before: &[(NodeId, i64)]) -> Result<Effect, Trouble> {
+        let mut words = Vec::new();
+        let mut effective = false;
+        for (node, before) in before {
+            self.read_clock(*node)?;
+            match self.lives[node.index()].wall {
+                Some((wall, heard)) => {
+                    let off = deviation(wall, heard) - before;
+                    effective |= off.abs() > PRECISION;
+                    words.push(format!("the clock of {node} read {:+.3} s off", off as f64 / 1e6));
+                }
+                None => words.push(format!("the clock of {node} could not be read")),
+            }
+        }
+        let nodes: Vec<NodeId> = before.iter().map(|(node, _)| *node).collect();
+        self.skew(&nodes, 0, 100);
+        Ok(effect(effective, words.join(", ")))
+    }
+
+    /// Asks a node what its wall clock reads. What it said before stays where it cannot answer now.
+    fn read_clock(&mut self, node: NodeId) -> Result<(), Trouble> {
+        let life = &mut self.lives[node.index()];
+        if life.answers() {
+            let earlier = life.wall.take();
+            life.say(&Command::ReadClock);
+            let deadline = self.now() + READING;
+            self.wait_for(deadline, |cluster| cluster.lives[node.index()].wall.is_some())?;
+            let life = &mut self.lives[node.index()];
+            life.wall = life.wall.or(earlier);
+        }
+        Ok(())
+    }
+
+    fn slow_disk(&mut self, node: NodeId, slower: impl Fn(Time) -> Time) {
+        let life = &mut self.lives[node.index()];
+        life.slow_disk = slower(life.slow_disk);
+        life.say(&Command::SlowDisk(life.slow_disk));
+    }
+
+    fn slowed(&self, victims: &[NodeId]) -> u64 {
+        victims.iter().map(|node| self.lives[node.index()].slowed).sum()
+    }
+}
+
+fn effect(effective: bool, measured: String) -> Effect {
+    Effect { effective, measured }
+}

@@ -1,0 +1,23 @@
+//! What a run leaves behind, and how it is read again.
+
+pub mod history;
+pub mod plan;
+
+/// A file that is not what it should be: where, what is wrong, and what was expected.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{place}: {wrong}\n  expected: {expected}")]
+pub struct Malformed {
+    /// File, and line where there is one.
+    pub place: String,
+    /// What is wrong with it.
+    pub wrong: String,
+    /// What should stand there.
+    pub expected: String,
+}
+
+impl Malformed {
+    /// A complaint in three parts.
+    pub fn new(place: impl Into<String>, wrong: impl ToString, expected: impl Into<String>) -> Malformed {
+        Malformed { place: place.into(), wrong: wrong.to_string(), expected: expected.into() }
+    }
+}

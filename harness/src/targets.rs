@@ -1,0 +1,93 @@
+//! Symbolic targets become nodes at the moment a fault is injected.
+
+use crate::fault::{Cut, Fault, Target};
+use crate::node::{NodeId, View};
+use crate::seed::Rng;
+
+/// What is known of a cluster when a fault strikes.
+pub struct Scene<'a> {
+    /// How many nodes there are.
+    pub nodes: u8,
+    /// What a node shows; `None` if it is dead.
+    pub view: &'a dyn Fn(NodeId) -> Option<View>,
+    /// Who hit a mark last.
+    pub marked: Option<NodeId>,
+}
+
+/// The same fault without symbols. Where nobody leads (an election, a design without leaders) the leader is drawn
+/// among the living nodes, and where nobody lives among all.
+pub fn resolve(fault: &Fault, scene: &Scene, rng: &mut Rng) -> Fault {
+    let mut node = |target: &Target| match target {
+        Target::Node(node) => Target::Node(*node),
+        Target::Leader => Target::Node(scene.leader(rng)),
+        Target::Follower => Target::Node(scene.follower(rng)),
+        Target::Marked => Target::Node(scene.marked.unwrap_or_else(|| scene.leader(rng))),
+        Target::All => Target::All,
+    };
+    match fault {
+        Fault::Kill(target) => Fault::Kill(node(target)),
+        Fault::PowerLoss(target) => Fault::PowerLoss(node(target)),
+        Fault::Pause(target) => Fault::Pause(node(target)),
+        Fault::Clock { target, offset, rate } => Fault::Clock { target: node(target), offset: *offset, rate: *rate },
+        Fault::SlowDisk { target, by } => Fault::SlowDisk { target: node(target), by: *by },
+        Fault::Partition(cut) => {
+            let links = match cut {
+                Cut::Isolate(target) => Cut::around(&scene.side(&node(target), 1, rng), scene.nodes.into()),
+                Cut::Minority(target) => {
+                    let size = usize::from(scene.nodes - 1) / 2;
+                    Cut::around(&scene.side(&node(target), size, rng), scene.nodes.into())
+                }
+                Cut::Mute(target) => scene.mute(&scene.side(&node(target), 1, rng)),
+                Cut::Links(links) => Cut::Links(links.clone()),
+            };
+            Fault::Partition(links)
+        }
+        Fault::Links { .. } | Fault::Nothing => fault.clone(),
+    }
+}
+
+impl Scene<'_> {
+    fn all(&self) -> impl Iterator<Item = NodeId> + use<> {
+        (0..self.nodes).map(NodeId)
+    }
+
+    fn alive(&self) -> Vec<NodeId> {
+        let alive: Vec<NodeId> = self.all().filter(|node| (self.view)(*node).is_some()).collect();
+        if alive.is_empty() { self.all().collect() } else { alive }
+    }
+
+    /// Who leads in the highest term; of leaders without terms any one.
+    fn leader(&self, rng: &mut Rng) -> NodeId {
+        let term = |node: &NodeId| (self.view)(*node).filter(|view| view.leads).map(|view| view.term.unwrap_or(0));
+        let leaders: Vec<NodeId> = self.all().filter(|node| term(node).is_some()).collect();
+        match leaders.iter().map(|node| term(node)).max() {
+            Some(highest) => {
+                let newest: Vec<NodeId> = leaders.into_iter().filter(|node| term(node) == highest).collect();
+                *rng.pick(&newest)
+            }
+            None => *rng.pick(&self.alive()),
+        }
+    }
+
+    fn follower(&self, rng: &mut Rng) -> NodeId {
+        let leads = |node: &NodeId| (self.view)(*node).is_some_and(|view| view.leads);
+        let followers: Vec<NodeId> = self.alive().into_iter().filter(|node| !leads(node)).collect();
+        if followers.is_empty() { self.leader(rng) } else { *rng.pick(&followers) }
+    }
+
+    /// The target with enough others to make `size` nodes.
+    fn side(&self, target: &Target, size: usize, rng: &mut Rng) -> Vec<NodeId> {
+        let Target::Node(node) = *target else { return Vec::new() };
+        let mut others: Vec<NodeId> = self.all().filter(|other| *other != node).collect();
+        rng.shuffle(&mut others);
+        let mut side: Vec<NodeId> = others.into_iter().take(size.saturating_sub(1)).collect();
+        side.push(node);
+        side.sort();
+        side
+    }
+
+    fn mute(&self, side: &[NodeId]) -> Cut {
+        let others = |from: NodeId| self.all().filter(move |to| *to != from);
+        Cut::Links(side.iter().flat_map(|from| others(*from).map(|to| (*from, to))).collect())
+    }
+}

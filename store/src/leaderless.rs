@@ -1,0 +1,279 @@
+//! `ll-quorum`: no leader; a majority is read and a majority is written.
+//!
+//! The client's home node coordinates. Every operation reads the newest stamps from a majority; one that writes chooses the
+//! next larger stamp and waits until a majority has synced it. Reads do not write back what they saw, so two reads one after
+//! the other may see a write and then miss it (DDIA ch. 9); and nothing keeps two operations that read the same from both writing.
+
+use crate::data::{Data, Decision, Sees, decide, sees};
+use crate::design::{Design, Setup, Switch};
+use crate::hold::Hold;
+use crate::replica::{Replica, Rounds, Stamp, Stamped};
+use harness::client::Style;
+use harness::node::{Mark, Timer};
+use harness::{Input, LocalClock, Node, NodeId, Op, Outbox, Outcome, Reply, RequestId, Time, View};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// What every node is told.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Config {
+    nodes: u8,
+    gossip: Time,
+    /// A coordinator forgets an operation after this; its client has given up before.
+    forget: Time,
+}
+
+/// What nodes say to each other.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Message {
+    /// What do you hold?
+    Query { id: RequestId, sees: Sees },
+    /// This.
+    Values { id: RequestId, cells: Vec<Stamped> },
+    /// Keep this.
+    Store { id: RequestId, cells: Vec<Stamped> },
+    /// It is synced.
+    Stored { id: RequestId },
+    /// Do you hold the same as I?
+    Compare { digest: u64 },
+    /// I hold this, which is not what you hold; tell me yours.
+    Exchange(Vec<Stamped>),
+    /// I hold this.
+    Tell(Vec<Stamped>),
+}
+
+/// Time to compare.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Gossip;
+
+impl Timer for Gossip {
+    const COUNT: usize = 1;
+    fn index(self) -> usize {
+        0
+    }
+    fn at(_: usize) -> Self {
+        Gossip
+    }
+}
+
+/// It marks nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Sign {}
+
+impl Mark for Sign {
+    fn name(self) -> &'static str {
+        match self {}
+    }
+}
+
+/// An operation that this node coordinates.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Operation {
+    op: Op,
+    began: Time,
+    /// Who has answered the current phase, as bits.
+    answered: u32,
+    phase: Phase,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Phase {
+    /// The newest of what was answered so far.
+    Read(Replica),
+    Write(Reply),
+}
+
+/// What waits for the disk.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Held {
+    Send(NodeId, Message),
+    OwnCopy(RequestId),
+    OwnValues(RequestId, Vec<Stamped>),
+}
+
+/// A node of `ll-quorum`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Leaderless {
+    config: Config,
+    id: NodeId,
+    replica: Replica,
+    operations: BTreeMap<RequestId, Operation>,
+    rounds: Rounds,
+    hold: Hold<Held>,
+}
+
+impl Design for Leaderless {
+    const NAME: &'static str = "ll-quorum";
+    const ABOUT: &'static str = "leaderless, reads and writes at a majority, reads do not write back";
+    const STYLE: Style = Style::Sticky;
+    const SWITCHES: &'static [Switch] = &[];
+
+    fn config(setup: &Setup) -> Config {
+        let settings = &setup.settings;
+        Config { nodes: setup.nodes, gossip: settings.election_low, forget: settings.request_timeout * 2 }
+    }
+}
+
+impl Node for Leaderless {
+    type Config = Config;
+    type Message = Message;
+    type Timer = Gossip;
+    type Mark = Sign;
+    type Record = Vec<Stamped>;
+    type Durable = Replica;
+
+    fn fold(durable: &mut Replica, record: Vec<Stamped>) {
+        durable.merge_all(record);
+    }
+
+    fn new(config: &Config, id: NodeId) -> Self {
+        let (replica, operations, hold) = (Replica::default(), BTreeMap::new(), Hold::default());
+        Leaderless { config: config.clone(), id, replica, operations, rounds: Rounds::new(id), hold }
+    }
+
+    fn step(&mut self, clock: LocalClock, input: Input<Self>, out: &mut Outbox<Self>) {
+        match input {
+            Input::Start(replica) => {
+                self.replica = replica;
+                out.set_timer(Gossip, self.config.gossip, self.config.gossip);
+            }
+            Input::Receive { from, message } => self.receive(from, message, out),
+            Input::Request { id, op } => self.request(clock, id, op, out),
+            Input::Fire(Gossip) => self.gossip(clock, out),
+            Input::Persisted { records } => {
+                for held in self.hold.persisted(records) {
+                    self.release(held, out);
+                }
+            }
+        }
+    }
+
+    fn view(&self) -> View {
+        View::default()
+    }
+
+    fn digest(&self) -> u64 {
+        self.replica.data().digest()
+    }
+}
+
+impl Leaderless {
+    fn peers(&self) -> impl Iterator<Item = NodeId> + use<> {
+        let me = self.id;
+        (0..self.config.nodes).map(NodeId).filter(move |peer| *peer != me)
+    }
+
+    fn request(&mut self, clock: LocalClock, id: RequestId, op: Op, out: &mut Outbox<Self>) {
+        let sees = sees(&op);
+        let phase = Phase::Read(Replica::default());
+        self.operations.insert(id, Operation { op, began: clock.monotonic, answered: 0, phase });
+        for peer in self.peers() {
+            out.send(peer, Message::Query { id, sees: sees.clone() });
+        }
+        let own = self.replica.select(&sees);
+        self.after_writes(Held::OwnValues(id, own), out);
+    }
+
+    /// Says what rests on writes that may be under way, after them.
+    fn after_writes(&mut self, held: Held, out: &mut Outbox<Self>) {
+        if let Some(held) = self.hold.after_writes(held) {
+            self.release(held, out);
+        }
+    }
+
+    fn release(&mut self, held: Held, out: &mut Outbox<Self>) {
+        match held {
+            Held::Send(to, message) => out.send(to, message),
+            Held::OwnCopy(id) => self.stored(self.id, id, out),
+            Held::OwnValues(id, cells) => self.values(self.id, id, cells, out),
+        }
+    }
+
+    fn receive(&mut self, from: NodeId, message: Message, out: &mut Outbox<Self>) {
+        match message {
+            Message::Query { id, sees } => {
+                let cells = self.replica.select(&sees);
+                self.after_writes(Held::Send(from, Message::Values { id, cells }), out);
+            }
+            Message::Values { id, cells } => self.values(from, id, cells, out),
+            Message::Store { id, cells } => self.store(cells, Some(Held::Send(from, Message::Stored { id })), out),
+            Message::Stored { id } => self.stored(from, id, out),
+            Message::Compare { digest } if digest == self.replica.digest() => {}
+            Message::Compare { .. } => {
+                let all = self.replica.all();
+                self.after_writes(Held::Send(from, Message::Exchange(all)), out);
+            }
+            Message::Exchange(cells) => {
+                self.store(cells, None, out);
+                let all = self.replica.all();
+                self.after_writes(Held::Send(from, Message::Tell(all)), out);
+            }
+            Message::Tell(cells) => self.store(cells, None, out),
+        }
+    }
+
+    /// Keeps what is newer, and then does what waits for it.
+    fn store(&mut self, cells: Vec<Stamped>, then: Option<Held>, out: &mut Outbox<Self>) {
+        let taken = self.replica.merge_all(cells);
+        if taken.is_empty() {
+            return then.into_iter().for_each(|held| self.after_writes(held, out));
+        }
+        out.persist(taken);
+        self.hold.write(then.into_iter().collect());
+    }
+
+    /// Somebody answered the query of an operation.
+    fn values(&mut self, from: NodeId, id: RequestId, cells: Vec<Stamped>, out: &mut Outbox<Self>) {
+        let majority = u32::from(self.config.nodes) / 2 + 1;
+        let Some(operation) = self.operations.get_mut(&id) else { return };
+        let Phase::Read(newest) = &mut operation.phase else { return };
+        newest.merge_all(cells);
+        operation.answered |= 1 << from.0;
+        if operation.answered.count_ones() < majority {
+            return;
+        }
+        let (seen, clock) = (newest.data(), newest.clock());
+        let op = operation.op.clone();
+        self.go_on(id, &op, &seen, clock, out);
+    }
+
+    /// A majority was read: answer, or write.
+    fn go_on(&mut self, id: RequestId, op: &Op, seen: &Data, clock: u64, out: &mut Outbox<Self>) {
+        let Decision { writes, reply } = decide(op, seen);
+        if writes.is_empty() {
+            self.operations.remove(&id);
+            return out.reply(id, Outcome::Ok(reply));
+        }
+        let tie = u64::from(id.session) << 32 | u64::from(id.number);
+        let stamp = Stamp { clock: clock + 1, tie, node: self.id };
+        let cells: Vec<Stamped> = writes.into_iter().map(|(cell, content)| (cell, stamp, content)).collect();
+        if let Some(operation) = self.operations.get_mut(&id) {
+            (operation.phase, operation.answered) = (Phase::Write(reply), 0);
+        }
+        for peer in self.peers() {
+            out.send(peer, Message::Store { id, cells: cells.clone() });
+        }
+        self.store(cells, Some(Held::OwnCopy(id)), out);
+    }
+
+    /// Somebody has synced what an operation writes.
+    fn stored(&mut self, from: NodeId, id: RequestId, out: &mut Outbox<Self>) {
+        let majority = u32::from(self.config.nodes) / 2 + 1;
+        let Some(operation) = self.operations.get_mut(&id) else { return };
+        let Phase::Write(reply) = &operation.phase else { return };
+        operation.answered |= 1 << from.0;
+        if operation.answered.count_ones() >= majority {
+            out.reply(id, Outcome::Ok(reply.clone()));
+            self.operations.remove(&id);
+        }
+    }
+
+    fn gossip(&mut self, clock: LocalClock, out: &mut Outbox<Self>) {
+        let forget = self.config.forget;
+        self.operations.retain(|_, operation| clock.monotonic.since(operation.began) < forget);
+        if let Some(peer) = self.rounds.next(self.id, self.config.nodes) {
+            out.send(peer, Message::Compare { digest: self.replica.digest() });
+        }
+        out.set_timer(Gossip, self.config.gossip, self.config.gossip);
+    }
+}

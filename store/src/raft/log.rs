@@ -1,0 +1,121 @@
+//! The log behind a snapshot, and what of it is on disk.
+
+use crate::machine::Machine;
+use harness::{NodeId, Op, RequestId};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// Counts elections.
+pub type Term = u64;
+/// A place in the log, counted from 1.
+pub type Index = u64;
+
+/// One entry. Without a command it is the no-op with which a leader begins its term.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Entry {
+    /// The term of the leader that made it.
+    pub term: Term,
+    /// What to apply.
+    pub command: Option<(RequestId, Op)>,
+}
+
+/// Everything up to an index, applied.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// The last entry that it contains.
+    pub index: Index,
+    /// That entry's term.
+    pub term: Term,
+    /// A digest of all entries that it contains.
+    pub digest: u64,
+    /// The state after them.
+    pub machine: Machine,
+}
+
+/// A snapshot and the entries after it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Log {
+    /// What the log begins with.
+    pub snapshot: Arc<Snapshot>,
+    entries: Vec<Entry>,
+}
+
+impl Log {
+    /// The last index.
+    pub fn last(&self) -> Index {
+        self.snapshot.index + self.entries.len() as Index
+    }
+    /// Term and index of the last entry: the later of two logs is the larger.
+    pub fn end(&self) -> (Term, Index) {
+        (self.term(self.last()).expect("the last entry is there"), self.last())
+    }
+    /// The term of the entry at `index`; `None` if it is beyond the end or lost in the snapshot.
+    pub fn term(&self, index: Index) -> Option<Term> {
+        match index.checked_sub(self.snapshot.index)? {
+            0 => Some(self.snapshot.term),
+            offset => self.entries.get(offset as usize - 1).map(|entry| entry.term),
+        }
+    }
+    /// The entry at `index`, which is there.
+    pub fn entry(&self, index: Index) -> &Entry {
+        &self.entries[(index - self.snapshot.index) as usize - 1]
+    }
+    /// The entries after `index`, which is not before the snapshot; so many at most.
+    pub fn after(&self, index: Index, most: usize) -> &[Entry] {
+        let rest = &self.entries[(index - self.snapshot.index) as usize..];
+        &rest[..rest.len().min(most)]
+    }
+    /// Adds one entry at the end.
+    pub fn push(&mut self, entry: Entry) {
+        self.entries.push(entry);
+    }
+    /// Drops everything after `index`.
+    pub fn truncate(&mut self, index: Index) {
+        self.entries.truncate((index - self.snapshot.index) as usize);
+    }
+    /// Puts a snapshot in place of everything up to its index; of the rest, what continues it stays.
+    pub fn compact(&mut self, snapshot: Arc<Snapshot>) {
+        let continues = self.term(snapshot.index) == Some(snapshot.term);
+        let keep = if continues { self.last() - snapshot.index } else { 0 };
+        self.entries.drain(..self.entries.len() - keep as usize);
+        self.snapshot = snapshot;
+    }
+}
+
+/// One write to the disk. Parts are applied in the order in which they stand here.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Record {
+    /// Term and vote, if they changed.
+    pub ballot: Option<(Term, Option<NodeId>)>,
+    /// A snapshot that replaces everything up to its index.
+    pub snapshot: Option<Arc<Snapshot>>,
+    /// Entries that replace everything after this index.
+    pub entries: Option<(Index, Vec<Entry>)>,
+}
+
+/// What the disk holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Durable {
+    /// The latest term.
+    pub term: Term,
+    /// For whom the node voted in it.
+    pub vote: Option<NodeId>,
+    /// Snapshot and entries.
+    pub log: Log,
+}
+
+impl Durable {
+    /// Adds a record.
+    pub fn fold(&mut self, record: Record) {
+        if let Some((term, vote)) = record.ballot {
+            (self.term, self.vote) = (term, vote);
+        }
+        if let Some(snapshot) = record.snapshot {
+            self.log.compact(snapshot);
+        }
+        if let Some((after, entries)) = record.entries {
+            self.log.truncate(after);
+            entries.into_iter().for_each(|entry| self.log.push(entry));
+        }
+    }
+}

@@ -1,0 +1,428 @@
+//! Raft (Ongaro 2014): one leader a term, a replicated log, reads through ReadIndex, snapshots, client sessions.
+//!
+//! A term, a vote or an entry is on disk before any message that depends on it leaves: what depends on a write is *held*
+//! until the disk has counted it. A leader sends entries on before its own disk has them, because its own copy is
+//! only counted once it is synced.
+//!
+//! Here are elections and the frame; [`replication`] has entries, commitment and reads, [`log`] the log and its disk.
+
+mod log;
+mod replication;
+
+use crate::data::digest;
+use crate::design::{Design, Setup, Switch};
+use crate::hold::Hold;
+use crate::machine::Machine;
+use harness::client::Style;
+use harness::node::{Mark, Timer};
+use harness::{Input, LocalClock, Node, NodeId, Outbox, RequestId, Time, View};
+use log::{Durable, Entry, Index, Log, Record, Snapshot, Term};
+use replication::Lead;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// What every node is told.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Config {
+    nodes: u8,
+    heartbeat: Time,
+    election: (Time, Time),
+    batch: usize,
+    snapshot_every: u64,
+    bugs: Bugs,
+}
+
+/// Deliberate bugs, all off by default.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+struct Bugs {
+    vote_not_persisted: bool,
+    ack_before_fsync: bool,
+    commit_old_term: bool,
+    read_before_noop: bool,
+    no_dedup: bool,
+}
+
+/// What nodes say to each other.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Message {
+    /// Elect me: my log ends with this term and index.
+    Vote { term: Term, end: (Term, Index) },
+    /// My vote.
+    VoteReply { term: Term, granted: bool },
+    /// These entries follow the one at `previous`; without entries it is a heartbeat.
+    Append { term: Term, previous: (Index, Term), entries: Vec<Entry>, commit: Index, round: u64 },
+    /// Your log is too far behind for entries.
+    Install { term: Term, snapshot: Arc<Snapshot>, round: u64 },
+    /// My log agrees with yours up to `matched`, or, refusing, may agree up to there.
+    AppendReply { term: Term, agrees: bool, matched: Index, round: u64 },
+}
+
+impl Message {
+    fn term(&self) -> Term {
+        match self {
+            Message::Vote { term, .. }
+            | Message::VoteReply { term, .. }
+            | Message::Append { term, .. }
+            | Message::Install { term, .. }
+            | Message::AppendReply { term, .. } => *term,
+        }
+    }
+}
+
+/// A node's timers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Clock {
+    /// No leader was heard for too long.
+    Election,
+    /// Time to be heard.
+    Heartbeat,
+}
+
+impl Timer for Clock {
+    const COUNT: usize = 2;
+    fn index(self) -> usize {
+        self as usize
+    }
+    fn at(index: usize) -> Self {
+        [Clock::Election, Clock::Heartbeat][index]
+    }
+}
+
+/// What may matter to a plan or a reader.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Sign {
+    /// It gave a vote to another node, or itself.
+    Voted,
+    /// It leads.
+    Elected,
+    /// It no longer leads, and left requests unanswered.
+    Deposed,
+    /// It threw uncommitted entries away.
+    Truncated,
+    /// It recognised a request that it had applied before.
+    Deduplicated,
+    /// It put a snapshot in place of old entries.
+    Compacted,
+    /// It took a snapshot from its leader.
+    Installed,
+}
+
+impl Mark for Sign {
+    fn name(self) -> &'static str {
+        match self {
+            Sign::Voted => "voted",
+            Sign::Elected => "elected",
+            Sign::Deposed => "deposed",
+            Sign::Truncated => "truncated",
+            Sign::Deduplicated => "deduplicated",
+            Sign::Compacted => "compacted",
+            Sign::Installed => "installed",
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Role {
+    Follower,
+    Candidate { votes: u32 },
+    Leader(Box<Lead>),
+}
+
+/// What waits for the disk.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Held {
+    Send(NodeId, Message),
+    /// My own vote in this term.
+    OwnVote(Term),
+    /// My own copy of the log up to here, in this term.
+    OwnCopy(Term, Index),
+}
+
+/// A Raft node.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Raft {
+    config: Config,
+    id: NodeId,
+    term: Term,
+    vote: Option<NodeId>,
+    log: Log,
+    role: Role,
+    leader: Option<NodeId>,
+    commit: Index,
+    applied: Index,
+    /// A digest of all applied entries.
+    prefix: u64,
+    machine: Machine,
+    /// What this step writes.
+    record: Record,
+    /// What this step says and must not be heard before it is written.
+    holding: Vec<Held>,
+    hold: Hold<Held>,
+}
+
+impl Design for Raft {
+    const NAME: &'static str = "raft";
+    const ABOUT: &'static str = "Raft: majority log, reads through ReadIndex, client sessions, snapshots";
+    const STYLE: Style = Style::FollowLeader;
+    const SWITCHES: &'static [Switch] = &[
+        Switch { name: "vote-not-persisted", about: "a node forgets at a restart for whom it voted in its term" },
+        Switch { name: "ack-before-fsync", about: "a node says what it has written before it is synced" },
+        Switch { name: "commit-old-term", about: "a leader commits entries of older terms by counting copies" },
+        Switch { name: "read-before-noop", about: "a new leader serves reads before it has committed in its term" },
+        Switch { name: "no-dedup", about: "a retried command is applied again" },
+    ];
+
+    fn config(setup: &Setup) -> Config {
+        let settings = &setup.settings;
+        Config {
+            nodes: setup.nodes,
+            heartbeat: settings.heartbeat,
+            election: (settings.election_low, settings.election_high),
+            batch: settings.max_entries_per_append,
+            snapshot_every: settings.snapshot_every,
+            bugs: Bugs {
+                vote_not_persisted: setup.has("vote-not-persisted"),
+                ack_before_fsync: setup.has("ack-before-fsync"),
+                commit_old_term: setup.has("commit-old-term"),
+                read_before_noop: setup.has("read-before-noop"),
+                no_dedup: setup.has("no-dedup"),
+            },
+        }
+    }
+}
+
+impl Node for Raft {
+    type Config = Config;
+    type Message = Message;
+    type Timer = Clock;
+    type Mark = Sign;
+    type Record = Record;
+    type Durable = Durable;
+
+    fn fold(durable: &mut Durable, record: Record) {
+        durable.fold(record);
+    }
+
+    fn new(config: &Config, id: NodeId) -> Raft {
+        Raft {
+            config: config.clone(),
+            id,
+            term: 0,
+            vote: None,
+            log: Log::default(),
+            role: Role::Follower,
+            leader: None,
+            commit: 0,
+            applied: 0,
+            prefix: 0,
+            machine: Machine::default(),
+            record: Record::default(),
+            holding: Vec::new(),
+            hold: Hold::default(),
+        }
+    }
+
+    fn step(&mut self, _: LocalClock, input: Input<Raft>, out: &mut Outbox<Raft>) {
+        match input {
+            Input::Start(durable) => self.start(durable, out),
+            Input::Receive { from, message } => self.receive(from, message, out),
+            Input::Request { id, op } => self.request(id, op, out),
+            Input::Fire(Clock::Election) => self.campaign(out),
+            Input::Fire(Clock::Heartbeat) => self.heartbeat(out),
+            Input::Persisted { records } => self.persisted(records, out),
+        }
+        self.flush(out);
+    }
+
+    fn view(&self) -> View {
+        let leads = matches!(self.role, Role::Leader(_));
+        View { leads, term: Some(self.term), committed: Some((self.applied, self.prefix)) }
+    }
+
+    fn digest(&self) -> u64 {
+        self.machine.data.digest()
+    }
+}
+
+impl Raft {
+    fn start(&mut self, durable: Durable, out: &mut Outbox<Raft>) {
+        (self.term, self.vote, self.log) = (durable.term, durable.vote, durable.log);
+        self.restore();
+        self.await_leader(out);
+    }
+
+    /// Takes the snapshot's state for the applied one.
+    fn restore(&mut self) {
+        let snapshot = self.log.snapshot.clone();
+        (self.commit, self.applied, self.prefix) = (snapshot.index, snapshot.index, snapshot.digest);
+        self.machine = snapshot.machine.clone();
+    }
+
+    fn peers(&self) -> impl Iterator<Item = NodeId> + use<> {
+        let me = self.id;
+        (0..self.config.nodes).map(NodeId).filter(move |peer| *peer != me)
+    }
+
+    fn majority(&self) -> usize {
+        usize::from(self.config.nodes) / 2 + 1
+    }
+
+    fn await_leader(&self, out: &mut Outbox<Raft>) {
+        out.set_timer(Clock::Election, self.config.election.0, self.config.election.1);
+    }
+
+    fn receive(&mut self, from: NodeId, message: Message, out: &mut Outbox<Raft>) {
+        if message.term() > self.term {
+            self.enter(message.term(), out);
+        }
+        match message {
+            Message::Vote { term, end } => self.asked_for_vote(from, term, end, out),
+            Message::VoteReply { term, granted } => {
+                if granted && term == self.term {
+                    self.count_vote(from, out);
+                }
+            }
+            Message::Append { term, previous, entries, commit, round } => {
+                self.append(from, term, previous, entries, commit, round, out);
+            }
+            Message::Install { term, snapshot, round } => self.install(from, term, snapshot, round, out),
+            Message::AppendReply { term, agrees, matched, round } => {
+                if term == self.term {
+                    self.acknowledged(from, agrees, matched, round, out);
+                }
+            }
+        }
+    }
+
+    /// Enters a newer term as a follower who has not voted.
+    fn enter(&mut self, term: Term, out: &mut Outbox<Raft>) {
+        (self.term, self.vote) = (term, None);
+        self.record.ballot = Some((term, None));
+        self.leader = None;
+        if let Role::Leader(lead) = std::mem::replace(&mut self.role, Role::Follower) {
+            out.cancel_timer(Clock::Heartbeat);
+            self.await_leader(out);
+            if lead.owes_answers() {
+                out.mark(Sign::Deposed);
+            }
+        }
+    }
+
+    fn campaign(&mut self, out: &mut Outbox<Raft>) {
+        self.leader = None;
+        self.role = Role::Candidate { votes: 0 };
+        self.term += 1;
+        self.set_vote(self.id);
+        let vote = Message::Vote { term: self.term, end: self.log.end() };
+        self.holding.push(Held::OwnVote(self.term));
+        for peer in self.peers() {
+            self.holding.push(Held::Send(peer, vote.clone()));
+        }
+        self.await_leader(out);
+    }
+
+    fn set_vote(&mut self, vote: NodeId) {
+        self.vote = Some(vote);
+        let kept = if self.config.bugs.vote_not_persisted { None } else { self.vote };
+        self.record.ballot = Some((self.term, kept));
+    }
+
+    fn asked_for_vote(&mut self, from: NodeId, term: Term, end: (Term, Index), out: &mut Outbox<Raft>) {
+        let free = self.vote.is_none_or(|vote| vote == from);
+        let granted = term == self.term && free && end >= self.log.end();
+        if granted {
+            if self.vote.is_none() {
+                self.set_vote(from);
+            }
+            self.await_leader(out);
+        }
+        self.holding.push(Held::Send(from, Message::VoteReply { term: self.term, granted }));
+    }
+
+    fn count_vote(&mut self, from: NodeId, out: &mut Outbox<Raft>) {
+        let majority = self.majority();
+        let Role::Candidate { votes } = &mut self.role else { return };
+        *votes |= 1 << from.0;
+        if votes.count_ones() as usize >= majority {
+            self.lead(out);
+        }
+    }
+
+    fn lead(&mut self, out: &mut Outbox<Raft>) {
+        out.cancel_timer(Clock::Election);
+        out.mark(Sign::Elected);
+        self.leader = Some(self.id);
+        self.role = Role::Leader(Box::new(Lead::new(self.config.nodes, self.log.last())));
+        self.add(None);
+        self.heartbeat(out);
+    }
+
+    fn persisted(&mut self, records: usize, out: &mut Outbox<Raft>) {
+        for held in self.hold.persisted(records) {
+            self.release(held, out);
+        }
+    }
+
+    /// Ends a step: writes what changed, and says what may be said.
+    fn flush(&mut self, out: &mut Outbox<Raft>) {
+        // Releasing my own vote or copy may change the state again, at most a few times.
+        loop {
+            if self.record != Record::default() {
+                return self.write(out);
+            }
+            if self.holding.is_empty() {
+                return;
+            }
+            for held in std::mem::take(&mut self.holding) {
+                let waits_for_nothing = self.config.bugs.ack_before_fsync;
+                let free = if waits_for_nothing { Some(held) } else { self.hold.after_writes(held) };
+                free.into_iter().for_each(|held| self.release(held, out));
+            }
+        }
+    }
+
+    fn write(&mut self, out: &mut Outbox<Raft>) {
+        let record = std::mem::take(&mut self.record);
+        if let (Some(_), Role::Leader(_)) = (&record.entries, &self.role) {
+            self.holding.push(Held::OwnCopy(self.term, self.log.last()));
+        }
+        let votes = record.ballot.is_some_and(|(_, vote)| vote.is_some());
+        out.persist(record);
+        if votes {
+            out.mark(Sign::Voted);
+        }
+        self.hold.write(std::mem::take(&mut self.holding));
+        if self.config.bugs.ack_before_fsync {
+            for held in self.hold.hurry() {
+                self.release(held, out);
+            }
+        }
+    }
+
+    fn release(&mut self, held: Held, out: &mut Outbox<Raft>) {
+        match held {
+            Held::Send(to, message) => out.send(to, message),
+            Held::OwnVote(term) if term == self.term => self.count_vote(self.id, out),
+            Held::OwnCopy(term, index) if term == self.term => self.own_copy(index, out),
+            Held::OwnVote(_) | Held::OwnCopy(..) => {}
+        }
+    }
+
+    /// Adds an entry of this term to the own log, and returns its index.
+    fn add(&mut self, command: Option<(RequestId, harness::Op)>) -> Index {
+        let entry = Entry { term: self.term, command };
+        self.log.push(entry.clone());
+        self.written_after(self.log.last() - 1).push(entry);
+        self.log.last()
+    }
+
+    /// The entries that this step writes behind `index`.
+    fn written_after(&mut self, index: Index) -> &mut Vec<Entry> {
+        &mut self.record.entries.get_or_insert_with(|| (index, Vec::new())).1
+    }
+}
+
+/// The digest of a longer prefix of the log.
+fn extend(prefix: u64, entry: &Entry) -> u64 {
+    digest(&(prefix, entry.term, &entry.command))
+}
