@@ -104,8 +104,8 @@ impl<'a> Element<'a> {
     fn must_be_there(&self, event: usize) -> Option<&'a Call<'a>> {
         let add = self.adds.iter().find(|add| calls::done(add) && add.returned < Some(event))?;
         // A remove that was over before the add began took nothing away.
-        let may_remove =
-            |remove: &&&Call| !calls::void(remove) && !(calls::done(remove) && remove.returned < Some(add.invoked));
+        let over = |remove: &Call| calls::done(remove) && remove.returned < Some(add.invoked);
+        let may_remove = |remove: &&&Call| !calls::void(remove) && !over(remove);
         self.removes.iter().find(may_remove).is_none().then_some(*add)
     }
     /// The acknowledged remove, if a read that begins at `event` must not show its element: the only add was certainly

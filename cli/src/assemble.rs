@@ -150,7 +150,8 @@ fn shape(request: &Request) -> Shape {
     }
 }
 
-fn check(request: &Request) -> Result<(), Usage> {
+/// Complains about what cannot be run.
+pub fn check(request: &Request) -> Result<(), Usage> {
     let design = design(&request.design)?;
     for switch in &request.switches {
         if !design.switches.iter().any(|known| known.name == switch) {

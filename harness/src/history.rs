@@ -176,10 +176,9 @@ impl History {
         let mut open: BTreeMap<ProcessId, bool> = BTreeMap::new();
         for (index, event) in self.events.iter().enumerate() {
             match &event.what {
-                What::Invoke { process, .. } => match open.insert(*process, true) {
-                    Some(true) => return Err((index, format!("process {} asks before it was answered", process.0))),
-                    Some(false) | None => {}
-                },
+                What::Invoke { process, .. } if open.insert(*process, true) == Some(true) => {
+                    return Err((index, format!("process {} asks before it was answered", process.0)));
+                }
                 What::Return { process, outcome, .. } => {
                     if open.get(process) != Some(&true) {
                         return Err((index, format!("process {} is answered but did not ask", process.0)));

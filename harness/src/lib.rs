@@ -4,6 +4,7 @@
 //! Workloads, fault plans, checkers and designs are open: tables of names and plain functions that live elsewhere.
 
 pub mod anomaly;
+pub mod campaign;
 pub mod client;
 pub mod cluster;
 pub mod fault;

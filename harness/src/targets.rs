@@ -60,7 +60,7 @@ impl Scene<'_> {
     fn leader(&self, rng: &mut Rng) -> NodeId {
         let term = |node: &NodeId| (self.view)(*node).filter(|view| view.leads).map(|view| view.term.unwrap_or(0));
         let leaders: Vec<NodeId> = self.all().filter(|node| term(node).is_some()).collect();
-        match leaders.iter().map(|node| term(node)).max() {
+        match leaders.iter().map(&term).max() {
             Some(highest) => {
                 let newest: Vec<NodeId> = leaders.into_iter().filter(|node| term(node) == highest).collect();
                 *rng.pick(&newest)

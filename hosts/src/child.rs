@@ -14,8 +14,9 @@ use std::time::{Duration, Instant};
 /// How long the kernel may take to show that a signal has had its effect.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Spawns children from a thread of its own, which lives until the nursery is dropped. A child that asks for a signal at its
-/// parent's death ([`process::die_with`]) gets it when the spawning *thread* ends, so that thread must outlive the children.
+/// Spawns children from a thread of its own, which lives until the nursery is dropped. A child that asks for a signal
+/// at its parent's death ([`process::die_with`]) gets it when the spawning *thread* ends, so that thread must outlive
+/// the children.
 pub struct Nursery {
     orders: Option<mpsc::Sender<Order>>,
     thread: Option<JoinHandle<()>>,
@@ -38,8 +39,8 @@ impl Nursery {
         Ok(Nursery { orders: Some(orders), thread: Some(thread) })
     }
 
-    /// Spawns a program with pipes for its input and output; what it writes to its standard error is appended to `log`. It
-    /// leads a process group of its own, so that Ctrl-C at a terminal reaches its parent only.
+    /// Spawns a program with pipes for its input and output; what it writes to its standard error is appended to `log`.
+    /// It leads a process group of its own, so that Ctrl-C at a terminal reaches its parent only.
     pub fn spawn(&self, program: &Path, arguments: &[String], log: &Path) -> io::Result<(Child, ChildStdout)> {
         let log = OpenOptions::new().create(true).append(true).open(log)?;
         let mut command = Command::new(program);
@@ -50,7 +51,7 @@ impl Nursery {
         let mut inner = spawned.recv().map_err(|_| io::Error::other("the spawning thread has ended"))??;
         let stdin = inner.stdin.take();
         let stdout = inner.stdout.take().expect("its output was piped");
-        Ok((Child { inner, stdin, exit: None }, stdout))
+        Ok((Child { inner, stdin, exit: None, doomed: None }, stdout))
     }
 }
 
@@ -69,6 +70,8 @@ pub struct Child {
     inner: std::process::Child,
     stdin: Option<ChildStdin>,
     exit: Option<ExitStatus>,
+    /// When `SIGKILL` was sent to it.
+    doomed: Option<Instant>,
 }
 
 impl Child {
@@ -95,18 +98,19 @@ impl Child {
 
     /// Sends `SIGKILL` and does not wait; [`Child::kill`] does. Nothing if it has ended.
     pub fn doom(&mut self) -> io::Result<()> {
-        if self.ended()?.is_some() { Ok(()) } else { process::signal(self.pid(), Signal::KILL) }
+        if self.doomed.is_none() && self.ended()?.is_none() {
+            process::signal(self.pid(), Signal::KILL)?;
+            self.doomed = Some(Instant::now());
+        }
+        Ok(())
     }
 
-    /// `SIGKILL`, until it is reaped. Returns how long that took; `None` if it had ended before.
+    /// `SIGKILL`, until it is reaped. Returns how long that took since the signal; `None` if it had ended before.
     pub fn kill(&mut self) -> io::Result<Option<Duration>> {
-        if self.ended()?.is_some() {
-            return Ok(None);
-        }
-        let began = Instant::now();
-        process::signal(self.pid(), Signal::KILL)?;
+        self.doom()?;
+        let Some(since) = self.doomed else { return Ok(None) };
         self.exit = Some(self.inner.wait()?);
-        Ok(Some(began.elapsed()))
+        Ok(Some(since.elapsed()))
     }
 
     /// `SIGSTOP`, until the kernel shows it stopped. False if it does not within two seconds, or has ended.
@@ -184,8 +188,16 @@ mod tests {
         assert!(child.stop().unwrap());
         assert!(child.kill().unwrap().is_some(), "a stopped process dies too");
         assert_eq!((child.state(), process::state(child.pid())), (State::Gone, State::Gone));
-        assert!(child.kill().unwrap().is_none());
         assert!(!child.stop().unwrap());
+    }
+
+    #[test]
+    fn a_child_that_ended_by_itself_was_not_killed() {
+        let dir = tempfile::tempdir().unwrap();
+        let (_nursery, mut child, _stdout) = cat(&dir.path().join("log"));
+        child.hang_up();
+        assert!(child.wait(PATIENCE).unwrap().is_some_and(|status| status.success()));
+        assert_eq!(child.kill().unwrap(), None);
     }
 
     #[test]

@@ -67,7 +67,8 @@ pub fn die_with(parent: u32) -> io::Result<bool> {
     Ok(std::os::unix::process::parent_id() == parent)
 }
 
-/// Sends a signal. Private to the crate: whoever holds a [`crate::Child`] that is not reaped knows that the number is not used again.
+/// Sends a signal. Private to the crate: whoever holds a [`crate::Child`] that is not reaped knows that the number is
+/// not used again.
 pub(crate) fn signal(pid: u32, signal: Signal) -> io::Result<()> {
     let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
     Ok(kill_process(pid.ok_or(io::ErrorKind::InvalidInput)?, signal)?)

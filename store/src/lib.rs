@@ -2,10 +2,12 @@
 
 pub mod data;
 pub mod design;
+pub mod expected;
 mod hold;
 mod leaderless;
 pub mod machine;
 mod multi_leader;
+pub mod mutants;
 mod raft;
 mod replica;
 mod single_leader;

@@ -11,12 +11,21 @@
 //!    change places. A call that never returns is taken only if no returning one has its effect, and last of all.
 //! 3. A configuration is given up if an earlier one had ordered the same returning calls, held the same, and had used up no
 //!    call that never returns beyond those used here: whatever succeeds from here succeeded from there.
-//! 4. Values that nobody ever looks for are one value.
+//! 4. After a call that never returns comes one that looks at what the register holds. A success that goes on with a plain
+//!    write succeeds without that call, from the configuration before it.
+//! 5. Values that nobody ever looks for are one value.
+//!
+//! Together they lose nothing: of all entered configurations with a success take those with the shortest, and of these one that
+//! used the fewest calls that never return. Its next step, or an equal one, was tried and led to a shorter success, or was given
+//! up for an earlier one at least as short, or was a plain write after an unneeded call; each contradicts the choice.
 
-use super::problem::{Effect, Problem, Step};
-use super::register::RegisterCall;
+use super::problem::{Effect, Needs, Problem};
+use super::register::{Act, RegisterCall};
 use harness::Value;
 use rustc_hash::FxHashMap;
+
+/// What a remembered configuration takes from the budget, so that the budget bounds memory too: about 150 bytes each.
+const REMEMBERED: u64 = 10;
 
 /// What a search found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,7 +39,8 @@ pub enum Answer {
 }
 
 /// Searches for an order of `calls` that respects who returned before whom was invoked and explains every answer, on a
-/// register that holds `initial` at first. Takes from `budget` one for each call looked at; never answers wrongly for lack of it.
+/// register that holds `initial` at first. Takes from `budget` one for each call looked at and some for each configuration
+/// remembered; never answers wrongly for lack of it.
 ///
 /// # Panics
 /// If a call returns before its invocation, or a read has no return.
@@ -52,7 +62,7 @@ pub fn replay(calls: &[RegisterCall], initial: Option<Value>, order: &[usize]) -
         latest = latest.max(call.invoked);
         let in_time = call.returned.is_none_or(|returned| latest < returned);
         let explained = match call.act {
-            super::Act::Missed { from, .. } => held != Some(from),
+            Act::Missed { from, .. } => held != Some(from),
             act => act.saw().is_none_or(|saw| saw == held),
         };
         if !in_time || !explained || std::mem::replace(&mut seen[*index], true) {
@@ -171,11 +181,14 @@ impl<'a> Search<'a> {
         let Some(deadline) = problem.returning.get(self.returned).map(|step| step.returned) else { return };
         let from = self.choices.len();
         let ends = problem.returning.len();
+        let after_open = self.made.last().is_some_and(|made| matches!(made.choice, Choice::Open(_)));
+        let allowed =
+            |effect: &Effect, held: u32| effect.possible(held) && !(after_open && effect.needs == Needs::Nothing);
         let (mut rank, mut looked) = (self.next[ends], 0);
         while rank != ends && problem.returning[rank].invoked < deadline {
             looked += 1;
             let step = &problem.returning[rank];
-            if step.effect.possible(self.held) {
+            if allowed(&step.effect, self.held) {
                 if step.effect.sets.is_none() {
                     self.choices.truncate(from);
                     self.choices.push(Choice::Returning(rank));
@@ -191,7 +204,7 @@ impl<'a> Search<'a> {
             Choice::Open(_) => unreachable!("only returning calls were offered so far"),
         };
         self.choices[from..].sort_unstable_by_key(rank_of);
-        self.offer_open(from, deadline);
+        self.offer_open(from, deadline, |effect, held| allowed(effect, held) && effect.sets != Some(held));
         self.spend(looked + problem.classes.len());
     }
 
@@ -209,15 +222,15 @@ impl<'a> Search<'a> {
     }
 
     /// Puts calls that never return below the returning ones. One that leaves everything as it is helps nobody.
-    fn offer_open(&mut self, from: usize, deadline: usize) {
+    fn offer_open(&mut self, from: usize, deadline: usize, helps: impl Fn(&Effect, u32) -> bool) {
         let problem = self.problem;
         let returning = self.choices.len();
         for (class, range) in problem.classes.iter().enumerate() {
             let next = range.start + self.used[class];
-            let helps = |step: &Step, effect: Effect| {
-                step.invoked < deadline && effect.possible(self.held) && effect.sets != Some(self.held)
-            };
-            if next >= range.end || !helps(&problem.open[next], problem.open[next].effect) {
+            if next >= range.end
+                || problem.open[next].invoked >= deadline
+                || !helps(&problem.open[next].effect, self.held)
+            {
                 continue;
             }
             let offered = |choice: &Choice| match choice {
@@ -233,6 +246,7 @@ impl<'a> Search<'a> {
     }
 
     fn make(&mut self, choice: Choice) {
+        self.spend(1);
         let made = Made { choice, held: self.held, returned: self.returned, choices: self.choices.len() };
         self.made.push(made);
         let effect = match choice {
@@ -296,6 +310,7 @@ impl<'a> Search<'a> {
         let words = self.used_set.len();
         let Some(entered) = self.memo.get_mut(self.key.as_slice()) else {
             self.memo.insert(self.key.as_slice().into(), self.used_set.clone());
+            *self.budget = self.budget.saturating_sub(REMEMBERED);
             return true;
         };
         if words == 0 {

@@ -1,7 +1,8 @@
 //! Clients with sockets: the store's client beside its home node, and its connections to nodes.
 //!
-//! What a client concludes is decided on the controller's thread; here requests are written and answers read, one connection
-//! for each client and node. Only a connection that could not be made says for certain that nothing was asked.
+//! What a client concludes is decided on the controller's thread; here requests are written and answers read, one
+//! connection for each client and node. Only a connection that could not be made says for certain that nothing was
+//! asked.
 
 use super::life::Event;
 use super::mesh::Address;

@@ -1,5 +1,5 @@
-//! A machine's clocks, as wrong as the nemesis likes. The arithmetic is the simulator's: one rate moves both clocks, an offset
-//! moves the wall only.
+//! A machine's clocks, as wrong as the nemesis likes. The arithmetic is the simulator's: one rate moves both clocks, an
+//! offset moves the wall only.
 
 use harness::{LocalClock, Time};
 use serde::{Deserialize, Serialize};
@@ -56,7 +56,8 @@ pub struct Truth {
 }
 
 impl Truth {
-    /// `begin` is when the run began, in microseconds since 1970. Only the first reading asks the system's own wall clock.
+    /// `begin` is when the run began, in microseconds since 1970. Only the first reading asks the system's own wall
+    /// clock.
     pub fn new(begin: u64) -> Truth {
         Truth { base: Time(since_1970().saturating_sub(begin)), since: Instant::now() }
     }

@@ -1,8 +1,9 @@
 //! A cluster of real processes on this machine, as the harness sees it.
 //!
-//! Everything is decided on the thread that calls; pipes and sockets are read elsewhere and come as events through one channel.
-//! Whatever way it ends, no process, port or data is left: dropping it kills and reaps every node, a killed controller takes its
-//! nodes along (their parent-death signal), and data that stayed behind is removed by [`super::sweep`].
+//! Everything is decided on the thread that calls; pipes and sockets are read elsewhere and come as events through one
+//! channel. Whatever way it ends, no process, port or data is left: dropping it kills and reaps every node, a killed
+//! controller takes its nodes along (their parent-death signal), and data that stayed behind is removed by
+//! [`super::sweep`].
 
 use super::clients::{Clients, Conversation, Deed};
 use super::clock::{Truth, since_1970};
@@ -42,8 +43,9 @@ pub struct Launch {
     pub style: Style,
 }
 
-/// Starts every node of a planned cluster as a process of `executable`, whose hidden subcommand `node` is [`super::node_main`]. Data and logs
-/// of the nodes are in `nodes/` of the run's directory `dir`; the data are removed when the cluster is dropped.
+/// Starts every node of a planned cluster as a process of `executable`, whose hidden subcommand `node` is
+/// [`super::node_main`]. Data and logs of the nodes are in `nodes/` of the run's directory `dir`; the data are removed
+/// when the cluster is dropped.
 pub fn start(plan: &Plan, executable: &Path, dir: &Path) -> Result<LocalCluster, Trouble> {
     let style = store::with(&plan.design, StyleOf).ok_or_else(|| {
         let what = format!("there is no design \"{}\"", plan.design);
@@ -143,7 +145,8 @@ impl LocalCluster {
         Ok(cluster)
     }
 
-    /// Spawns every node and tells them to start once all of them listen, so that nothing that is said at first is lost.
+    /// Spawns every node and tells them to start once all of them listen, so that nothing that is said at first is
+    /// lost.
     fn begin(&mut self) -> Result<(), Trouble> {
         let nodes: Vec<NodeId> = self.plan.node_ids().collect();
         nodes.iter().try_for_each(|node| self.spawn(*node))?;

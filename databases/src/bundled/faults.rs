@@ -1,4 +1,5 @@
-//! Faults on real processes: done, measured, undone. What is measured is read back from the kernel, the proxies or the node.
+//! Faults on real processes: done, measured, undone. What is measured is read back from the kernel, the proxies or the
+//! node.
 
 use super::clock::deviation;
 use super::cluster::LocalCluster;
@@ -57,8 +58,15 @@ impl LocalCluster {
         let fault = resolve(fault, &scene, &mut self.targets);
         let began = self.now();
         let measure = self.hurt(&fault).map_err(|error| {
-            Trouble::new(format!("\"{fault}\" cannot be done"), error, "see what this machine can do with: perjury doctor")
+            Trouble::new(
+                format!("\"{fault}\" cannot be done"),
+                error,
+                "see what this machine can do with: perjury doctor",
+            )
         })?;
+        if let Fault::Clock { target, .. } | Fault::SlowDisk { target, .. } = &fault {
+            self.settle(&self.victims(target))?;
+        }
         self.faults.push(Some(Injected { fault: fault.clone(), measure, began }));
         Ok((FaultId(self.faults.len() as u32 - 1), fault))
     }
@@ -105,6 +113,7 @@ impl LocalCluster {
             (Fault::SlowDisk { target, by }, Measure::Before(before)) => {
                 let victims = self.victims(target);
                 victims.iter().for_each(|node| self.slow_disk(*node, |slow| slow.since(*by)));
+                self.settle(&victims)?;
                 let slowed = self.slowed(&victims) - before;
                 effect(slowed > 0, format!("{slowed} syncs slowed by {by} each"))
             }
@@ -146,7 +155,8 @@ impl LocalCluster {
                 self.spawn(*node)?;
             }
         }
-        let words = killed.iter().map(|(node, pid, took)| format!("process {pid} of {node} was gone after {took:.1} ms"));
+        let words =
+            killed.iter().map(|(node, pid, took)| format!("process {pid} of {node} was gone after {took:.1} ms"));
         let words: Vec<String> = words.collect();
         Ok(match killed {
             [] => effect(false, "nothing ran that could be killed".to_string()),
@@ -198,17 +208,17 @@ impl LocalCluster {
             life.clock.skew(now, offset, rate);
             life.wall = None;
             life.say(&Command::Clock(life.clock));
-            life.say(&Command::ReadClock);
         }
         before
     }
 
     /// Reads the clocks, says by how much they had come to be wrong, and sets them right.
     fn set_right(&mut self, before: &[(NodeId, i64)]) -> Result<Effect, Trouble> {
+        let nodes: Vec<NodeId> = before.iter().map(|(node, _)| *node).collect();
+        self.settle(&nodes)?;
         let mut words = Vec::new();
         let mut effective = false;
         for (node, before) in before {
-            self.read_clock(*node)?;
             match self.lives[node.index()].wall {
                 Some((wall, heard)) => {
                     let off = deviation(wall, heard) - before;
@@ -218,21 +228,28 @@ impl LocalCluster {
                 None => words.push(format!("the clock of {node} could not be read")),
             }
         }
-        let nodes: Vec<NodeId> = before.iter().map(|(node, _)| *node).collect();
         self.skew(&nodes, 0, 100);
+        self.settle(&nodes)?;
         Ok(effect(effective, words.join(", ")))
     }
 
-    /// Asks a node what its wall clock reads. What it said before stays where it cannot answer now.
-    fn read_clock(&mut self, node: NodeId) -> Result<(), Trouble> {
-        let life = &mut self.lives[node.index()];
-        if life.answers() {
-            let earlier = life.wall.take();
-            life.say(&Command::ReadClock);
-            let deadline = self.now() + READING;
-            self.wait_for(deadline, |cluster| cluster.lives[node.index()].wall.is_some())?;
+    /// Waits until nodes have done what they were told and say what their wall clocks read, unless they are stopped or
+    /// dead. What they said before stays where they cannot answer now.
+    fn settle(&mut self, nodes: &[NodeId]) -> Result<(), Trouble> {
+        let mut earlier = Vec::new();
+        for node in nodes {
             let life = &mut self.lives[node.index()];
-            life.wall = life.wall.or(earlier);
+            if life.answers() {
+                earlier.push((*node, life.wall.take()));
+                life.say(&Command::ReadClock);
+            }
+        }
+        let deadline = self.now() + READING;
+        let heard = |cluster: &LocalCluster, node: &NodeId| cluster.lives[node.index()].wall.is_some();
+        self.wait_for(deadline, |cluster| earlier.iter().all(|(node, _)| heard(cluster, node)))?;
+        for (node, wall) in earlier {
+            let life = &mut self.lives[node.index()];
+            life.wall = life.wall.or(wall);
         }
         Ok(())
     }

@@ -31,8 +31,6 @@ pub struct Life {
     pub slowed: u64,
     /// The digest that it was asked for.
     pub digest: Option<u64>,
-    /// What it said about why it could not go on.
-    pub last_words: Option<String>,
 }
 
 impl Life {
@@ -49,7 +47,6 @@ impl Life {
             slow_disk: Time::ZERO,
             slowed: 0,
             digest: None,
-            last_words: None,
         }
     }
 

@@ -1,7 +1,7 @@
 //! The links between nodes: one proxy of the controller for each direction of each pair.
 //!
-//! Node i connects to the proxy of i → j, the proxy to j; whole frames pass, or do not. Cutting needs no root, and the nodes do not notice:
-//! their connections stay.
+//! Node i connects to the proxy of i → j, the proxy to j; whole frames pass, or do not. Cutting needs no root, and the
+//! nodes do not notice: their connections stay.
 
 use super::wire::{Hello, Speaker, frame, next, next_frame};
 use harness::{NodeId, Rng, Seed, Time};
@@ -108,12 +108,16 @@ impl Mesh {
 
     /// Cuts links; returns what [`Mesh::mend`] needs to say how much they stopped.
     pub fn cut(&self, links: &[(NodeId, NodeId)]) -> u64 {
-        links.iter().for_each(|(from, to)| drop(self.gates.cuts[self.gates.place(*from, *to)].fetch_add(1, SeqCst)));
+        for (from, to) in links {
+            self.gates.cuts[self.gates.place(*from, *to)].fetch_add(1, SeqCst);
+        }
         self.stopped(links)
     }
     /// Mends what was cut, once; returns how many messages were stopped since `before`.
     pub fn mend(&self, links: &[(NodeId, NodeId)], before: u64) -> u64 {
-        links.iter().for_each(|(from, to)| drop(self.gates.cuts[self.gates.place(*from, *to)].fetch_sub(1, SeqCst)));
+        for (from, to) in links {
+            self.gates.cuts[self.gates.place(*from, *to)].fetch_sub(1, SeqCst);
+        }
         self.stopped(links) - before
     }
     fn stopped(&self, links: &[(NodeId, NodeId)]) -> u64 {

@@ -1,7 +1,7 @@
-//! A node as a process: threads and sockets around one [`Node`], whose steps all happen on the main thread.
+//! A node as a process: threads and sockets around one [`harness::Node`], whose steps all happen on the main thread.
 //!
-//! A step's effects are carried out in order. At a mark that the plan waits for the thread stops until the controller says go, so that
-//! a fault can strike between what precedes it and what follows.
+//! A step's effects are carried out in order. At a mark that the plan waits for the thread stops until the controller
+//! says go, so that a fault can strike between what precedes it and what follows.
 
 use super::clock::{Clock, Truth};
 use super::sockets::{Arrival, Sockets};
@@ -9,7 +9,7 @@ use super::wal;
 use super::wire::{Command, NodeOptions, Notice, frame};
 use harness::node::{Mark, Timer};
 use harness::simulator::WROTE;
-use harness::{Effect, Input, Node, NodeId, Outbox, Rng, Time, Trouble, View};
+use harness::{Effect, Input, NodeId, Outbox, Rng, Time, Trouble, View};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs::File;
 use std::io::{self, BufRead, Write};
@@ -27,7 +27,7 @@ const FAILED: i32 = 70;
 
 /// The hidden subcommand: a node of the store, with its options on the first line of its input. Returns an exit code.
 pub fn node_main() -> i32 {
-    node_process(|name, serve| store::with(name, serve))
+    node_process(store::with)
 }
 
 /// [`node_main`] with a table of designs of one's own: `with` visits the design that is called so.
@@ -35,7 +35,11 @@ pub fn node_process(with: impl FnOnce(&str, Serve) -> Option<Result<(), Trouble>
     let served = options().and_then(|options| {
         let name = options.design.clone();
         with(&name, Serve { options }).unwrap_or_else(|| {
-            Err(Trouble::new(format!("there is no design \"{name}\""), "this build has none of that name", "see: perjury list"))
+            Err(Trouble::new(
+                format!("there is no design \"{name}\""),
+                "this build has none of that name",
+                "see: perjury list",
+            ))
         })
     });
     match served {

@@ -56,7 +56,8 @@ impl Place {
 
     fn furnish(&self, nodes: u8) -> io::Result<()> {
         fs::create_dir_all(&self.root)?;
-        let me = Identity::of(std::process::id()).ok_or_else(|| io::Error::other("/proc does not show this process"))?;
+        let me =
+            Identity::of(std::process::id()).ok_or_else(|| io::Error::other("/proc does not show this process"))?;
         let owner = Owner { pid: me.pid, started: me.started, boot: me.boot };
         fs::write(self.root.join(OWNER), serde_json::to_vec(&owner)?)?;
         (0..nodes).map(NodeId).try_for_each(|node| fs::create_dir_all(self.node(node).join("data")))
@@ -100,8 +101,8 @@ fn clear(root: &Path) -> io::Result<()> {
     }
 }
 
-/// Removes the nodes' data that earlier controllers left below `dir` because they were killed; never those of a living one. Returns how many
-/// runs it cleaned up.
+/// Removes the nodes' data that earlier controllers left below `dir` because they were killed; never those of a living
+/// one. Returns how many runs it cleaned up.
 pub fn sweep(dir: &Path) -> usize {
     sweep_to(dir, DEPTH)
 }

@@ -1,7 +1,8 @@
 //! The write-ahead file: records of length, checksum and bytes, appended and synced.
 //!
-//! A process that is killed while it appends leaves a torn record at the end: it was never called durable, so it is cut off. A bad record
-//! with a good one after it is damage, and starting from what is left would break promises: that is an error.
+//! A process that is killed while it appends leaves a torn record at the end: it was never called durable, so it is cut
+//! off. A bad record with a good one after it is damage, and starting from what is left would break promises: that is
+//! an error.
 
 use harness::Trouble;
 use std::fs::{File, OpenOptions};
@@ -78,8 +79,13 @@ impl Damage {
     fn trouble(&self, path: &Path) -> Trouble {
         let Damage { record, at, good_at } = self;
         let what = format!("the write-ahead file {} is damaged", path.display());
-        let why = format!("record {record}, at byte {at}, fails its checksum, and a good one follows at byte {good_at}");
-        Trouble::new(what, why, "this node has lost what it promised: look at the disk, then begin with an empty directory")
+        let why =
+            format!("record {record}, at byte {at}, fails its checksum, and a good one follows at byte {good_at}");
+        Trouble::new(
+            what,
+            why,
+            "this node has lost what it promised: look at the disk, then begin with an empty directory",
+        )
     }
 }
 
@@ -105,9 +111,11 @@ fn record_at(bytes: &[u8], at: usize) -> Option<&[u8]> {
     (checksum(length, record) == crc).then_some(record)
 }
 
-/// Writes records as they come and syncs them, as many at once as have come meanwhile. Ends when nobody can send any more.
+/// Writes records as they come and syncs them, as many at once as have come meanwhile. Ends when nobody can send any
+/// more.
 ///
-/// `slowness` is slept before each sync, which is then told to `slowed`; `durable` is told how many records each sync covered.
+/// `slowness` is slept before each sync, which is then told to `slowed`; `durable` is told how many records each sync
+/// covered.
 pub fn write_behind(
     mut file: File,
     queue: &Receiver<Vec<u8>>,
@@ -220,7 +228,8 @@ mod tests {
         let (durable, slowed) = (RefCell::new(Vec::new()), RefCell::new(0));
         let wal = open(&path).unwrap();
         let slowness = || Duration::from_millis(1);
-        write_behind(wal.file, &queue, slowness, || *slowed.borrow_mut() += 1, |n| durable.borrow_mut().push(n)).unwrap();
+        write_behind(wal.file, &queue, slowness, || *slowed.borrow_mut() += 1, |n| durable.borrow_mut().push(n))
+            .unwrap();
         assert_eq!((durable.into_inner(), slowed.into_inner()), (vec![4], 1));
         assert_eq!(open(&path).unwrap().records.len(), 4);
     }

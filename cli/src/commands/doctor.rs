@@ -1,0 +1,17 @@
+//! `perjury doctor`: what this machine can do, tier by tier.
+
+use super::Failure;
+use harness::Exit;
+
+/// Prints it. What the `local` tier misses is a trouble; the simulator needs nothing.
+pub fn doctor() -> Result<Exit, Failure> {
+    println!("perjury {} (build {})", env!("CARGO_PKG_VERSION"), crate::build::hash());
+    println!("sim    ok       needs nothing of the machine");
+    let probes = hosts::probe(&std::env::temp_dir());
+    let ready = probes.iter().all(|finding| finding.ok);
+    println!("local  {}", if ready { "ok" } else { "not ready" });
+    for finding in &probes {
+        println!("  {} {}: {}", if finding.ok { "+" } else { "-" }, finding.name, finding.detail);
+    }
+    Ok(if ready { Exit::Held } else { Exit::Harness })
+}

@@ -1,0 +1,45 @@
+//! `perjury list`: every table.
+
+use super::Failure;
+use crate::assemble::{Usage, rows, unknown};
+use clap::Args;
+use harness::Exit;
+
+/// Which table.
+#[derive(Args)]
+pub struct Arguments {
+    /// designs, switches, workloads, nemeses, checkers or formats; all of them without
+    table: Option<String>,
+}
+
+type Rows = Vec<(&'static str, &'static str)>;
+
+const TABLES: &[(&str, &str, fn() -> Rows)] = &[
+    ("designs", "systems of the bundled store", || rows(store::DESIGNS, |design| (design.name, design.about))),
+    ("switches", "deliberate bugs of the designs", || {
+        store::DESIGNS.iter().flat_map(|design| rows(design.switches, |switch| (switch.name, switch.about))).collect()
+    }),
+    ("workloads", "what clients ask", || rows(workloads::WORKLOADS, |workload| (workload.name, workload.about))),
+    ("nemeses", "how a cluster is hurt", || rows(nemesis::NEMESES, |nemesis| (nemesis.name, nemesis.about))),
+    ("checkers", "who judges", || rows(checkers::CHECKERS, |checker| (checker.name, checker.about))),
+    ("formats", "how a run is shown", || rows(reports::FORMATS, |format| (format.name, format.about))),
+];
+
+/// Prints one table or all.
+pub fn list(arguments: &Arguments) -> Result<Exit, Failure> {
+    let wanted = |name: &str| arguments.table.as_deref().is_none_or(|table| table == name);
+    if let Some(table) = &arguments.table
+        && !TABLES.iter().any(|(name, ..)| name == table)
+    {
+        let known: Vec<(&str, &str)> = TABLES.iter().map(|(name, about, _)| (*name, *about)).collect();
+        let usage: Usage = unknown("table", table, &known);
+        return Err(usage.into());
+    }
+    for (name, about, rows) in TABLES.iter().filter(|(name, ..)| wanted(name)) {
+        println!("{name}: {about}");
+        let rows = rows();
+        let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+        rows.iter().for_each(|(name, about)| println!("  {name:width$}  {about}"));
+    }
+    Ok(Exit::Held)
+}

@@ -1,0 +1,170 @@
+//! What the binary can be asked to do: one file a command.
+
+mod campaign;
+mod check;
+mod doctor;
+mod list;
+mod replay;
+mod report;
+mod run;
+
+use crate::assemble::Usage;
+use clap::{CommandFactory, Parser, Subcommand};
+use harness::files::Malformed;
+use harness::{Exit, Trouble};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Puts distributed databases under oath and catches them lying.
+#[derive(Parser)]
+#[command(name = "perjury", version, about, after_help = EXAMPLES)]
+pub struct Perjury {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  perjury campaign                                  the whole matrix, in the simulator
+  perjury run --design sl-async-fo --workload registration --nemesis isolate-leader --seed 1
+  perjury run --design raft --nemesis kill+halves --tier local --time 20s
+  perjury replay runs/latest                        the same run again, byte for byte
+  perjury report runs/latest --format html          draw it again
+  perjury check history.jsonl --checker linearizable
+
+Exit codes:
+  0 held · 1 violated · 2 unknown · 3 vacuous (nothing was tested) · 4 not as expected
+  5 a replay differed · 6 a gate · 64 bad input · 70 the harness itself failed";
+
+#[derive(Subcommand)]
+enum Command {
+    /// Test one system under one workload and one nemesis, for one seed or many
+    Run(run::Arguments),
+    /// Test many cells with known answers; green only if all come out as expected
+    Campaign(campaign::Arguments),
+    /// Carry out the plan of an earlier run again and compare
+    Replay(replay::Arguments),
+    /// Judge histories that already exist
+    Check(check::Arguments),
+    /// Show a finished run in another form
+    Report(report::Arguments),
+    /// List designs, workloads, nemeses, checkers and report formats
+    List(list::Arguments),
+    /// Say what this machine can do, tier by tier
+    Doctor,
+    /// Print completions for a shell
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    Man,
+    /// A node of a cluster of real processes: started by the controller, never by a person
+    #[command(hide = true)]
+    Node,
+}
+
+/// Why a command ended without an answer.
+pub enum Failure {
+    /// Bad input.
+    Usage(String),
+    /// The machine or the harness.
+    Trouble(String),
+}
+
+impl From<Usage> for Failure {
+    fn from(usage: Usage) -> Self {
+        Failure::Usage(usage.to_string())
+    }
+}
+impl From<Malformed> for Failure {
+    fn from(malformed: Malformed) -> Self {
+        Failure::Usage(malformed.to_string())
+    }
+}
+impl From<Trouble> for Failure {
+    fn from(trouble: Trouble) -> Self {
+        Failure::Trouble(trouble.to_string())
+    }
+}
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Failure::Trouble(format!("{error:#}"))
+    }
+}
+
+/// Does what was asked; returns the exit code.
+pub fn dispatch(arguments: Perjury) -> u8 {
+    let result = match arguments.command {
+        Command::Run(arguments) => run::run(&arguments),
+        Command::Campaign(arguments) => campaign::campaign(&arguments),
+        Command::Replay(arguments) => replay::replay(&arguments),
+        Command::Check(arguments) => check::check(&arguments),
+        Command::Report(arguments) => report::report(&arguments),
+        Command::List(arguments) => list::list(&arguments),
+        Command::Doctor => doctor::doctor(),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Perjury::command(), "perjury", &mut std::io::stdout());
+            Ok(Exit::Held)
+        }
+        Command::Man => man(),
+        Command::Node => return databases::bundled::node_main() as u8,
+    };
+    match result {
+        Ok(exit) => exit as u8,
+        Err(Failure::Usage(words)) => {
+            eprintln!("perjury: {words}");
+            Exit::Usage as u8
+        }
+        Err(Failure::Trouble(words)) => {
+            eprintln!("perjury: {words}");
+            Exit::Harness as u8
+        }
+    }
+}
+
+fn man() -> Result<Exit, Failure> {
+    let page = clap_mangen::Man::new(Perjury::command());
+    page.render(&mut std::io::stdout()).map_err(|error| Failure::Trouble(error.to_string()))?;
+    Ok(Exit::Held)
+}
+
+/// A flag that Ctrl-C sets: what runs then heals, judges what there is, and ends. A second Ctrl-C does not wait.
+fn stop_flag() -> Arc<AtomicBool> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = stop.clone();
+    // Where no handler can be set, Ctrl-C ends the process, and real nodes end with it.
+    let _ = ctrlc::set_handler(move || {
+        if flag.swap(true, Ordering::Relaxed) {
+            std::process::exit(Exit::Unknown as i32);
+        }
+        eprintln!("\nstopping: the cluster is healed and judged; press Ctrl-C again to leave at once");
+    });
+    stop
+}
+
+/// Reads a file that somebody named.
+fn read(path: &std::path::Path) -> Result<String, Failure> {
+    std::fs::read_to_string(path).map_err(|error| Failure::Usage(format!("cannot read {}: {error}", path.display())))
+}
+
+/// Seconds, or a number with `ms`, `s`, `m` or `h`.
+fn span(text: &str) -> Result<harness::Time, String> {
+    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let factor = match &text[digits..] {
+        "" | "s" => 1.0,
+        "ms" => 1e-3,
+        "m" => 60.0,
+        "h" => 3600.0,
+        other => return Err(format!("\"{other}\" is no unit: use ms, s, m or h")),
+    };
+    let number: f64 =
+        text[..digits].parse().map_err(|_| format!("\"{text}\" is no span: use for example 500ms, 30s or 2m"))?;
+    Ok(harness::Time::from_seconds(number * factor))
+}
+
+/// Where runs are kept unless somebody says otherwise.
+fn default_out() -> PathBuf {
+    PathBuf::from("runs")
+}

@@ -1,0 +1,74 @@
+//! `perjury replay`: the same plan again, compared byte for byte.
+
+use super::{Failure, read};
+use crate::assemble::{carry_out, design, judgement, workload};
+use clap::Args;
+use harness::{Exit, Plan, Tier};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+
+/// Which run.
+#[derive(Args)]
+pub struct Arguments {
+    /// The folder of a run, or its plan.json
+    run: PathBuf,
+}
+
+/// Replays it.
+pub fn replay(arguments: &Arguments) -> Result<Exit, Failure> {
+    let (folder, plan) = planned(&arguments.run)?;
+    let same_build = plan.build == crate::build::hash();
+    if !same_build {
+        println!(
+            "the plan was made by build {}, this is build {}: the history may differ",
+            plan.build,
+            crate::build::hash()
+        );
+    }
+    let scratch = tempfile::tempdir().map_err(|error| Failure::Trouble(format!("a temporary folder: {error}")))?;
+    let run = carry_out(&plan, scratch.path(), &mut (), &AtomicBool::new(false))?;
+    let (now, judgement) = (harness::files::history::write(&run.history), judgement(&run));
+    println!("{}", reports::words::headline(&judgement));
+    let verdict = judgement.verdict.exit();
+    if plan.tier != Tier::Sim {
+        println!("real processes never give the same bytes twice: only the plan was the same");
+        return Ok(verdict);
+    }
+    let file = folder.join("history.jsonl");
+    let before = read(&file)?;
+    match first_difference(&before, &now) {
+        None => {
+            println!("byte-equal: {} bytes, as in {}", now.len(), file.display());
+            Ok(verdict)
+        }
+        Some((line, before, now)) => {
+            println!("the history differs from {} at line {line}:\n- {before}\n+ {now}", file.display());
+            if same_build {
+                println!("the build is the same, so this is a mistake in perjury; please report it with the plan");
+            }
+            Ok(verdict.worst(Exit::ReplayDiffered))
+        }
+    }
+}
+
+/// The folder and plan of a run.
+pub fn planned(path: &Path) -> Result<(PathBuf, Plan), Failure> {
+    let file = if path.is_dir() { path.join("plan.json") } else { path.to_path_buf() };
+    let plan = harness::files::plan::read(&file.display().to_string(), &read(&file)?)?;
+    design(&plan.design)?;
+    workload(&plan.workload)?;
+    Ok((file.parent().unwrap_or(Path::new(".")).to_path_buf(), plan))
+}
+
+/// The first line in which two texts differ, counted from 1, as it stands in both.
+fn first_difference<'a>(before: &'a str, now: &'a str) -> Option<(usize, &'a str, &'a str)> {
+    let (mut before, mut now) = (before.lines(), now.lines());
+    for line in 1.. {
+        match (before.next(), now.next()) {
+            (None, None) => return None,
+            (one, other) if one == other => {}
+            (one, other) => return Some((line, one.unwrap_or("(nothing)"), other.unwrap_or("(nothing)"))),
+        }
+    }
+    None
+}

@@ -1,0 +1,212 @@
+//! `perjury run`: one system, one workload, one nemesis.
+
+use super::{Failure, default_out, read, span, stop_flag};
+use crate::assemble::{Request, Usage, carry_out, judgement, plan};
+use crate::folder::{Folder, replay_command};
+use crate::progress::Progress;
+use clap::{Args, ValueEnum};
+use harness::campaign::{Cell, Expected, Orders};
+use harness::{Exit, Judgement, Plan, Run, Seed, Strike, Tier, Time};
+use std::path::PathBuf;
+
+/// What to test, and how.
+#[derive(Args)]
+pub struct Arguments {
+    /// A design of the bundled store (`perjury list designs`)
+    #[arg(long, default_value = "raft")]
+    design: String,
+    /// Deliberate bugs to switch on in it, separated by commas
+    #[arg(long = "switch", value_delimiter = ',')]
+    switches: Vec<String>,
+    /// Where the nodes live
+    #[arg(long, value_enum, default_value = "sim")]
+    tier: TierName,
+    /// What clients ask (`perjury list workloads`)
+    #[arg(long, default_value = "registration")]
+    workload: String,
+    /// How the cluster is hurt (`perjury list nemeses`); join several with +
+    #[arg(long, default_value = "isolate-leader")]
+    nemesis: String,
+    /// From the start of one fault to the start of the next, e.g. 10s
+    #[arg(long, value_parser = span)]
+    every: Option<Time>,
+    /// A JSON file with strikes to use in place of a nemesis, or a whole plan.json whose strikes are taken
+    #[arg(long, value_name = "FILE")]
+    plan: Option<PathBuf>,
+    /// What everything is drawn from
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Test so many seeds, from --seed on (in the simulator, on all cores)
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+    seeds: u64,
+    /// How many nodes
+    #[arg(long, default_value_t = 5)]
+    nodes: u8,
+    /// How many clients
+    #[arg(long, default_value_t = 10)]
+    clients: u32,
+    /// How long clients ask and faults strike
+    #[arg(long, default_value = "30s", value_parser = span)]
+    time: Time,
+    /// Requests a second of all clients together
+    #[arg(long, default_value_t = 30.0)]
+    rate: f64,
+    /// Where runs are kept
+    #[arg(long, default_value_os_t = default_out())]
+    out: PathBuf,
+    /// Print verdict.json in place of the text
+    #[arg(long)]
+    json: bool,
+}
+
+/// A tier on the command line.
+#[derive(Clone, Copy, ValueEnum)]
+enum TierName {
+    /// Virtual time, one thread, the same bytes for the same seed
+    Sim,
+    /// Real processes on this machine
+    Local,
+}
+
+impl Arguments {
+    fn request(&self) -> Result<Request, Failure> {
+        let strikes = self.plan.as_ref().map(strikes).transpose()?;
+        let tier = match self.tier {
+            TierName::Sim => Tier::Sim,
+            TierName::Local => Tier::Local,
+        };
+        Ok(Request {
+            design: self.design.clone(),
+            switches: self.switches.clone(),
+            tier,
+            workload: self.workload.clone(),
+            nemesis: self.nemesis.clone(),
+            strikes,
+            every: self.every,
+            seed: Seed(self.seed),
+            nodes: self.nodes,
+            clients: self.clients,
+            time: self.time,
+            rate: self.rate,
+            ..Request::default()
+        })
+    }
+}
+
+/// Strikes that somebody wrote, alone or within a plan.
+fn strikes(path: &PathBuf) -> Result<Vec<Strike>, Failure> {
+    let (name, text) = (path.display().to_string(), read(path)?);
+    if let Ok(strikes) = serde_json::from_str::<Vec<Strike>>(&text) {
+        return Ok(strikes);
+    }
+    Ok(harness::files::plan::read(&name, &text)?.strikes)
+}
+
+/// Runs it.
+pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+    let request = arguments.request()?;
+    let first = plan(&request)?;
+    if arguments.seeds == 1 {
+        return one(arguments, first);
+    }
+    match request.tier {
+        Tier::Sim => many(arguments, &request),
+        Tier::Local => {
+            let mut worst = Exit::Held;
+            for seed in (arguments.seed..).take(arguments.seeds as usize) {
+                worst = worst.worst(one(arguments, plan(&Request { seed: Seed(seed), ..request.clone() })?)?);
+            }
+            Ok(worst)
+        }
+    }
+}
+
+fn one(arguments: &Arguments, plan: Plan) -> Result<Exit, Failure> {
+    let stop = stop_flag_once();
+    let folder = Folder::create(&arguments.out, &plan)?;
+    let mut progress = Progress::new(&plan, folder.history()?);
+    let run = carry_out(&plan, folder.path(), &mut progress, stop)?;
+    drop(progress);
+    let judgement = judgement(&run);
+    folder.finish(&run, &judgement)?;
+    show(arguments, &run, &judgement, &folder);
+    Ok(judgement.verdict.exit())
+}
+
+/// The handler of Ctrl-C can be set once a process.
+fn stop_flag_once() -> &'static std::sync::atomic::AtomicBool {
+    static STOP: std::sync::OnceLock<std::sync::Arc<std::sync::atomic::AtomicBool>> = std::sync::OnceLock::new();
+    STOP.get_or_init(stop_flag)
+}
+
+fn show(arguments: &Arguments, run: &Run, judgement: &Judgement, folder: &Folder) {
+    let replay = replay_command(folder.path());
+    let finished = reports::Finished { run, judgement, replay: &replay };
+    let name = if arguments.json { "json" } else { "text" };
+    let format = reports::find(name).expect("the format is in the table");
+    println!("{}", (format.render)(&finished).trim_end());
+    if !arguments.json {
+        println!("report: {}", folder.path().join("report.html").display());
+    }
+}
+
+/// Many seeds of one cell: a line for each thing that came out, and the files of its first run.
+fn many(arguments: &Arguments, request: &Request) -> Result<Exit, Failure> {
+    let cell = Cell {
+        design: request.design.clone(),
+        switches: request.switches.clone(),
+        workload: request.workload.clone(),
+        nemesis: request.nemesis.clone(),
+        nodes: request.nodes,
+        clients: request.clients,
+        time: request.time,
+        rate: request.rate,
+        settings: request.settings.clone(),
+        seeds: (arguments.seed, arguments.seeds),
+        expected: Expected::Held,
+    };
+    let test = |_: &Cell, seed: Seed| {
+        let plan = plan(&Request { seed, ..request.clone() }).map_err(internal)?;
+        crate::assemble::try_out(&plan).map(|(_, judgement)| judgement)
+    };
+    let bar = crate::progress::bar(arguments.seeds);
+    let progress = |done: usize| bar.set_position(done as u64);
+    let jobs = std::thread::available_parallelism().map_or(1, usize::from);
+    let orders = Orders { jobs, stop: stop_flag_once(), progress: &progress };
+    let (observed, complete) = harness::campaign::run(&[cell], &test, &orders)?;
+    bar.finish_and_clear();
+    let observed = &observed[0];
+    let mut worst = if complete { Exit::Held } else { Exit::Unknown };
+    println!("held: {} of {} runs", observed.held, arguments.seeds);
+    let violated =
+        observed.violated.iter().map(|(class, (count, first))| (Exit::Violated, class.clone(), *count, *first));
+    let rest = [(Exit::Unknown, &observed.unknown), (Exit::Vacuous, &observed.vacuous)];
+    let rest = rest
+        .into_iter()
+        .filter_map(|(exit, there)| there.as_ref().map(|(count, first, why)| (exit, why.clone(), *count, *first)));
+    for (exit, what, count, first) in violated.chain(rest) {
+        worst = worst.worst(exit);
+        let folder = keep(arguments, &Request { seed: Seed(first), ..request.clone() })?;
+        let word = format!("{exit:?}").to_lowercase();
+        println!("{word}: {count} runs, {what}; the first is seed {first}: {}", replay_command(folder.path()));
+    }
+    Ok(worst)
+}
+
+/// Runs a seed again and keeps its files.
+fn keep(arguments: &Arguments, request: &Request) -> Result<Folder, Failure> {
+    let plan = plan(request)?;
+    let (run, judgement) = crate::assemble::try_out(&plan)?;
+    let folder = Folder::create(&arguments.out, &plan)?;
+    folder.write_history(&run)?;
+    folder.finish(&run, &judgement)?;
+    Ok(folder)
+}
+
+fn internal(usage: Usage) -> harness::Trouble {
+    harness::Trouble::new(
+        "planning a run that was planned before",
+        usage,
+        "this is a mistake in perjury; please report it",
+    )
+}

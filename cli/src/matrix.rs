@@ -1,0 +1,190 @@
+//! The built-in matrix, and campaign files that say the same for a user's own.
+
+use crate::assemble::{Request, Usage, design, nemesis, workload};
+use harness::Time;
+use harness::campaign::{Cell, Expected};
+use harness::files::Malformed;
+use serde::Deserialize;
+use store::expected::{FAULTS, WORKLOADS, expected};
+
+/// A cell of the built-in matrix, or of a file, with the usual sizes.
+fn cell(design: &str, workload: &str, nemesis: &str, expected: Expected, seeds: (u64, u64)) -> Cell {
+    let usual = Request::default();
+    Cell {
+        design: design.to_string(),
+        switches: Vec::new(),
+        workload: workload.to_string(),
+        nemesis: nemesis.to_string(),
+        nodes: usual.nodes,
+        clients: usual.clients,
+        time: usual.time,
+        rate: usual.rate,
+        settings: usual.settings,
+        seeds,
+        expected,
+    }
+}
+
+/// Every design under every workload and fault.
+pub fn built_in(seeds: u64) -> Vec<Cell> {
+    let mut cells = Vec::new();
+    for design in store::DESIGNS {
+        for workload in WORKLOADS {
+            for fault in FAULTS {
+                if let Some(expected) = expected(design.name, workload, fault) {
+                    cells.push(cell(design.name, workload, fault, expected, (1, seeds)));
+                }
+            }
+        }
+    }
+    cells
+}
+
+/// A campaign file.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    /// How many seeds a cell, unless it says otherwise.
+    seeds: Option<u64>,
+    cell: Vec<FileCell>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileCell {
+    design: String,
+    #[serde(default)]
+    switches: Vec<String>,
+    workload: String,
+    nemesis: String,
+    expected: FileExpected,
+    #[serde(default)]
+    classes: Vec<String>,
+    first_seed: Option<u64>,
+    seeds: Option<u64>,
+    nodes: Option<u8>,
+    clients: Option<u32>,
+    /// Seconds.
+    time: Option<f64>,
+    rate: Option<f64>,
+    settings: Option<harness::Settings>,
+}
+
+#[derive(Deserialize, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+enum FileExpected {
+    Held,
+    Violated,
+    Maybe,
+}
+
+/// Reads a campaign file. `seeds` is how many a cell where the file does not say.
+///
+/// # Errors
+/// Where it is no campaign, or names what there is not.
+pub fn read(name: &str, text: &str, seeds: u64) -> Result<Vec<Cell>, Malformed> {
+    let file: File = toml::from_str(text).map_err(|error| {
+        let line = error.span().map_or(1, |span| text[..span.start].lines().count().max(1));
+        let expected = "[[cell]] tables with design, workload, nemesis and expected (held, violated or maybe)";
+        Malformed::new(format!("{name}:{line}"), error.message(), expected)
+    })?;
+    let seeds = file.seeds.unwrap_or(seeds);
+    let cells = file.cell.into_iter().enumerate();
+    cells.map(|(number, cell)| to_cell(&format!("{name}, cell {}", number + 1), cell, seeds)).collect()
+}
+
+fn to_cell(place: &str, from: FileCell, seeds: u64) -> Result<Cell, Malformed> {
+    let unknown = |usage: Usage| Malformed::new(place, usage, "a name from the table");
+    design(&from.design).map_err(unknown)?;
+    workload(&from.workload).map_err(unknown)?;
+    for part in from.nemesis.split('+') {
+        nemesis(part.trim()).map_err(unknown)?;
+    }
+    if from.expected != FileExpected::Held && from.classes.is_empty() {
+        let expected = "classes = [\"double-ack\", …]: how it may be violated";
+        return Err(Malformed::new(place, "no classes are named", expected));
+    }
+    let expected = match from.expected {
+        FileExpected::Held => Expected::Held,
+        FileExpected::Violated => Expected::Violated(from.classes),
+        FileExpected::Maybe => Expected::Maybe(from.classes),
+    };
+    let seeds = (from.first_seed.unwrap_or(1), from.seeds.unwrap_or(seeds));
+    let usual = cell(&from.design, &from.workload, &from.nemesis, expected, seeds);
+    let made = Cell {
+        switches: from.switches,
+        nodes: from.nodes.unwrap_or(usual.nodes),
+        clients: from.clients.unwrap_or(usual.clients),
+        time: from.time.map_or(usual.time, Time::from_seconds),
+        rate: from.rate.unwrap_or(usual.rate),
+        settings: from.settings.unwrap_or_default(),
+        ..usual
+    };
+    let fits = crate::assemble::check(&request(&made));
+    fits.map_err(|usage| Malformed::new(place, usage, "a cell that can be run"))?;
+    Ok(made)
+}
+
+/// What to run for a cell, but for the seed.
+pub fn request(cell: &Cell) -> Request {
+    Request {
+        design: cell.design.clone(),
+        switches: cell.switches.clone(),
+        workload: cell.workload.clone(),
+        nemesis: cell.nemesis.clone(),
+        nodes: cell.nodes,
+        clients: cell.clients,
+        time: cell.time,
+        rate: cell.rate,
+        settings: cell.settings.clone(),
+        ..Request::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = r#"
+seeds = 3
+[[cell]]
+design = "sl-async-fo"
+workload = "set"
+nemesis = "kill+halves"
+expected = "violated"
+classes = ["lost"]
+time = 12.5
+"#;
+
+    #[test]
+    fn a_campaign_file_becomes_cells() {
+        let cells = read("c.toml", GOOD, 20).expect("a campaign");
+        assert_eq!(cells.len(), 1);
+        assert_eq!((cells[0].seeds, cells[0].time), ((1, 3), Time(12_500_000)));
+        assert_eq!(cells[0].expected, Expected::Violated(vec!["lost".to_string()]));
+    }
+
+    #[test]
+    fn mistakes_are_named_with_their_place() {
+        let cases = [
+            (GOOD.replace("time", "tme"), "c.toml:9: unknown field `tme`"),
+            (GOOD.replace("sl-async-fo", "paxos"), "c.toml, cell 1: there is no design \"paxos\""),
+            (GOOD.replace("halves", "quarters"), "c.toml, cell 1: there is no nemesis \"quarters\""),
+            (GOOD.replace("classes = [\"lost\"]", ""), "c.toml, cell 1: no classes are named"),
+            (GOOD.replace("12.5", "0"), "c.toml, cell 1: --time takes"),
+        ];
+        for (text, expected) in cases {
+            let complaint = read("c.toml", &text, 20).expect_err("a mistake").to_string();
+            assert!(complaint.starts_with(expected), "{complaint}");
+        }
+    }
+
+    #[test]
+    fn the_built_in_matrix_knows_every_design_workload_and_fault() {
+        let cells = built_in(20);
+        assert_eq!(cells.len(), store::DESIGNS.len() * WORKLOADS.len() * FAULTS.len());
+        for cell in cells {
+            crate::assemble::check(&request(&cell)).expect("a cell that can be run");
+        }
+    }
+}
