@@ -15,9 +15,10 @@
 //! - `stale-after-ack`: a write or compare-and-set that was acknowledged. A read that began after that returned what it
 //!   had overwritten. (Or two reads disagree although every write concerned was acknowledged before the first began.)
 //! - `lost-update`: the later call is a compare-and-set that succeeded from the old value; or two compare-and-sets succeeded
-//!   from one value; or one succeeded whose value stands although it cannot come after a write beside it.
+//!   from one value; or one succeeded whose value stands although it cannot come after a write beside it; or the history
+//!   would be explained if one that succeeded had been a plain write ([`super::proof::blind`]).
 //! - `dirty-then-vanished`: a read, of a value whose writes all failed or have an outcome that was unknown by the time
-//!   the older value was read again.
+//!   the older value was read again; or of one that only a compare-and-set was asked to write that was told that it changed nothing.
 //! - `new-then-old`: a read, while the newer write was still under way. (Where more than two reads are needed to see it, the
 //!   search finds that each of them is possible by itself, see [`super::proof::only_reads_disagree`].)
 //!
@@ -69,7 +70,8 @@ pub enum Story {
     TwoFromOne { other: usize },
     /// `cas` put the value there that is seen, but `beside` was acknowledged too and can come neither before nor after it.
     Beneath { cas: usize, beside: usize },
-    /// The value that was seen had not been written by anybody; `failed` is a write of it that certainly did not happen.
+    /// The value that was seen had not been written by anybody; `failed` is a write of it that certainly did not happen, or
+    /// a compare-and-set to it that was told so.
     Nowhere { failed: Option<usize> },
 }
 
@@ -142,8 +144,18 @@ impl Seen<'_> {
 
     fn nowhere(&self, value: Option<Value>) -> Option<Contradiction> {
         let written = value.is_none() || self.sources(value).any(|source| !self.entries[source].failed);
-        let failed = self.sources(value).next();
-        (!written).then(|| self.tell(Class::NotLinearizable, Story::Nowhere { failed }))
+        let failed = self.sources(value).next().or_else(|| self.refused(value));
+        let class = if failed.is_some() { Class::DirtyThenVanished } else { Class::NotLinearizable };
+        (!written).then(|| self.tell(class, Story::Nowhere { failed }))
+    }
+
+    /// A compare-and-set that would have put `value` there, and was told that nothing changed.
+    fn refused(&self, value: Option<Value>) -> Option<usize> {
+        let would = |index: &usize| {
+            let call = &self.entries[*index].call;
+            call.invoked < self.returned && matches!(call.act, Act::Missed { to, .. } if Some(to) == value)
+        };
+        (0..self.entries.len()).find(would)
     }
 
     /// True if the value is there at first or somebody may have put it there; else [`Seen::nowhere`] says all there is to say.

@@ -19,7 +19,7 @@ use crate::{calls, script, words};
 use classes::{Class, Contradiction, contradictions};
 use harness::{Budget, Call, Checker, Key, Opinion, Run, Verdict};
 use register::Entry;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// See the head of this file.
 pub const LINEARIZABLE: Checker = Checker {
@@ -103,8 +103,13 @@ fn first(entries: &[Entry], calls: &[RegisterCall], indexes: &[usize]) -> Findin
     let few = proof::few(calls, None, bad, &mut steps);
     let reads: Vec<usize> = few.iter().copied().filter(|index| calls[*index].act.sets().is_none()).collect();
     let inverted = under_way(calls, &reads) && proof::only_reads_disagree(calls, bad, &reads, &mut steps);
-    let class = if inverted { Class::NewThenOld } else { Class::NotLinearizable };
-    Finding::Unnamed(class, few.into_iter().map(|index| indexes[index]).collect())
+    if inverted {
+        return Finding::Unnamed(Class::NewThenOld, few.into_iter().map(|index| indexes[index]).collect());
+    }
+    let blind = proof::blind(calls, bad, &mut steps);
+    let class = if blind.is_some() { Class::LostUpdate } else { Class::NotLinearizable };
+    let proof: BTreeSet<usize> = few.into_iter().chain(blind).map(|index| indexes[index]).collect();
+    Finding::Unnamed(class, proof.into_iter().collect())
 }
 
 /// True if a write of something that these calls saw was still under way when the first of them was asked.

@@ -76,6 +76,24 @@ pub fn only_reads_disagree(calls: &[RegisterCall], bad: usize, reads: &[usize], 
     })
 }
 
+/// The latest compare-and-set without which everything up to the return `bad` would be explained, had it been a plain
+/// write: it took effect without finding what it says it found, over somebody's update.
+pub fn blind(calls: &[RegisterCall], bad: usize, budget: &mut u64) -> Option<usize> {
+    let prefix = prefix(calls, bad);
+    let explained = |blind: usize, budget: &mut u64| {
+        let as_write = |(index, call): &Numbered| match call.act {
+            Act::Cas { to, .. } if *index == blind => RegisterCall { act: Act::Write(to), ..*call },
+            _ => *call,
+        };
+        let calls: Vec<RegisterCall> = prefix.iter().map(as_write).collect();
+        matches!(check_calls(&calls, None, budget), Answer::Linearizable(_))
+    };
+    let done = |(index, call): &Numbered| {
+        (matches!(call.act, Act::Cas { .. }) && call.returned.is_some()).then_some(*index)
+    };
+    prefix.iter().rev().filter_map(done).find(|index| explained(*index, budget))
+}
+
 /// The calls up to and with one return.
 fn prefix(calls: &[RegisterCall], bad: usize) -> Vec<Numbered> {
     let numbered = calls.iter().copied().enumerate().filter(|(_, call)| call.invoked < bad);

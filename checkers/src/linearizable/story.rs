@@ -28,6 +28,13 @@ pub fn tell_unnamed(run: &Run, key: &str, entries: &[Entry], few: &[usize], clas
     sentences.push(format!(
         "no order of these on {register} explains every answer, if whoever was answered before another asked comes first"
     ));
+    if class == Class::LostUpdate {
+        sentences.push(
+            "they would be explained if a compare-and-set among them had been a plain write: it overwrote what it had not \
+             found, and that was lost"
+                .to_string(),
+        );
+    }
     if class == Class::NewThenOld {
         sentences.push(
             "each of these reads is possible by itself; one after the other they went back from newer to older while a \
@@ -168,7 +175,11 @@ impl Teller<'_> {
             Some(index) => {
                 let call = self.entries[index].of;
                 let (client, at) = (words::who(self.run, call.process), words::told_at(self.run, call));
-                format!("but {client} had been told {at} that its write of it did not happen")
+                let what = match self.entries[index].call.act {
+                    Act::Missed { .. } => "compare-and-set to it changed nothing",
+                    _ => "write of it did not happen",
+                };
+                format!("but {client} was told {at} that its {what}")
             }
             None => "which nobody had asked to write".to_string(),
         };

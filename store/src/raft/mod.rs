@@ -386,7 +386,8 @@ impl Raft {
         if let (Some(_), Role::Leader(_)) = (&record.entries, &self.role) {
             self.holding.push(Held::OwnCopy(self.term, self.log.last()));
         }
-        let votes = record.ballot.is_some_and(|(_, vote)| vote.is_some());
+        // Asked of memory: what the record says of the vote is wrong under the deliberate bug.
+        let votes = record.ballot.is_some() && self.vote.is_some();
         out.persist(record);
         if votes {
             out.mark(Sign::Voted);
