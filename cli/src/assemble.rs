@@ -1,5 +1,6 @@
 //! From names to a plan, from a plan to a run, from a run to a judgement.
 
+use crate::fits::{self, Size};
 use harness::client::Style;
 use harness::plan::FORMAT;
 use harness::run::{Witness, run};
@@ -77,6 +78,9 @@ impl std::error::Error for Usage {}
 
 /// Complains about a name that nobody has, and shows the table of those that somebody has.
 pub fn unknown(kind: &str, name: &str, known: &[(&str, &str)]) -> Usage {
+    if known.is_empty() {
+        return Usage(format!("there is no {kind} \"{name}\", and no other one"));
+    }
     let width = known.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
     let rows: String = known.iter().map(|(name, about)| format!("\n  {name:width$}  {about}")).collect();
     Usage(format!("there is no {kind} \"{name}\"; there are:{rows}"))
@@ -105,6 +109,9 @@ pub fn nemesis(name: &str) -> Result<&'static Nemesis, Usage> {
     nemesis::find(name).ok_or_else(|| unknown("nemesis", name, &known()))
 }
 
+/// What stands for the nemesis in a plan whose strikes somebody wrote.
+pub const WRITTEN: &str = "written";
+
 /// Draws the plan of a run.
 pub fn plan(request: &Request) -> Result<Plan, Usage> {
     check(request)?;
@@ -122,7 +129,7 @@ pub fn plan(request: &Request) -> Result<Plan, Usage> {
         switches: request.switches.clone(),
         tier: request.tier,
         workload: request.workload.clone(),
-        nemesis: request.nemesis.clone(),
+        nemesis: request.strikes.as_ref().map_or(&*request.nemesis, |_| WRITTEN).to_string(),
         seed: request.seed,
         nodes: request.nodes,
         clients: request.clients,
@@ -152,26 +159,40 @@ fn shape(request: &Request) -> Shape {
 
 /// Complains about what cannot be run.
 pub fn check(request: &Request) -> Result<(), Usage> {
-    let design = design(&request.design)?;
-    for switch in &request.switches {
-        if !design.switches.iter().any(|known| known.name == switch) {
-            let known = rows(design.switches, |switch| (switch.name, switch.about));
-            return Err(unknown(&format!("switch of {}", design.name), switch, &known));
-        }
-    }
+    switches(&request.design, &request.switches)?;
     for part in request.nemesis.split('+').map(str::trim) {
         if !nemesis(part)?.tiers.contains(&request.tier) {
             let mend = "use --tier sim, or another nemesis";
             return Err(Usage(format!("{part} cannot be done to real processes: {mend}")));
         }
     }
-    let limits = [
-        (request.nodes >= 1 && request.nodes <= 32, "--nodes takes 1 to 32"),
-        (request.clients >= 1 && request.clients <= 1000, "--clients takes 1 to 1000"),
-        (request.time >= SECOND && request.time <= SECOND * 86_400, "--time takes 1 second to 1 day"),
-        (request.rate > 0.0 && request.rate <= 100_000.0, "--rate takes more than 0 and at most 100000 a second"),
-    ];
-    limits.iter().find(|(ok, _)| !ok).map_or(Ok(()), |(_, why)| Err(Usage((*why).to_string())))
+    let Request { nodes, clients, time, rate, every, .. } = *request;
+    fits::size(&Size { nodes, clients, time, rate, every })?;
+    fits::settings(&request.settings)?;
+    fits::strikes(request.strikes.as_deref().unwrap_or_default(), request.nodes, request.tier)
+}
+
+/// Complains about a plan that somebody changed until it cannot be carried out.
+pub fn check_plan(plan: &Plan) -> Result<(), Usage> {
+    switches(&plan.design, &plan.switches)?;
+    workload(&plan.workload)?;
+    let Plan { nodes, clients, time, .. } = *plan;
+    fits::size(&Size { nodes, clients, time, rate: 1.0, every: None })?;
+    fits::settings(&plan.settings)?;
+    fits::strikes(&plan.strikes, plan.nodes, plan.tier)
+}
+
+/// Complains about a design that there is not, or a switch that it has not.
+fn switches(name: &str, switches: &[String]) -> Result<(), Usage> {
+    let design = design(name)?;
+    let known = |switch: &&String| design.switches.iter().any(|known| known.name == **switch);
+    match switches.iter().find(|switch| !known(switch)) {
+        None => Ok(()),
+        Some(switch) => {
+            let known = rows(design.switches, |switch| (switch.name, switch.about));
+            Err(unknown(&format!("{} switch", design.name), switch, &known))
+        }
+    }
 }
 
 /// The cluster of a plan. `dir` is where real nodes keep their files.

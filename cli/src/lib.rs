@@ -7,6 +7,7 @@
 pub mod assemble;
 pub mod build;
 pub mod commands;
+pub mod fits;
 pub mod folder;
 pub mod matrix;
 pub mod progress;

@@ -104,12 +104,23 @@ fn to_cell(place: &str, from: FileCell, seeds: u64) -> Result<Cell, Malformed> {
         let expected = "classes = [\"double-ack\", …]: how it may be violated";
         return Err(Malformed::new(place, "no classes are named", expected));
     }
+    if from.expected == FileExpected::Held && !from.classes.is_empty() {
+        return Err(Malformed::new(
+            place,
+            "classes of a cell that must hold",
+            "no classes, or expected = \"violated\"",
+        ));
+    }
     let expected = match from.expected {
         FileExpected::Held => Expected::Held,
         FileExpected::Violated => Expected::Violated(from.classes),
         FileExpected::Maybe => Expected::Maybe(from.classes),
     };
     let seeds = (from.first_seed.unwrap_or(1), from.seeds.unwrap_or(seeds));
+    if seeds.1 == 0 || seeds.0.checked_add(seeds.1).is_none() {
+        let wrong = format!("{} seeds from seed {} on", seeds.1, seeds.0);
+        return Err(Malformed::new(place, wrong, "at least one seed, and none beyond the last"));
+    }
     let usual = cell(&from.design, &from.workload, &from.nemesis, expected, seeds);
     let made = Cell {
         switches: from.switches,
@@ -172,6 +183,8 @@ time = 12.5
             (GOOD.replace("halves", "quarters"), "c.toml, cell 1: there is no nemesis \"quarters\""),
             (GOOD.replace("classes = [\"lost\"]", ""), "c.toml, cell 1: no classes are named"),
             (GOOD.replace("12.5", "0"), "c.toml, cell 1: --time takes"),
+            (GOOD.replace("seeds = 3", "seeds = 0"), "c.toml, cell 1: 0 seeds from seed 1 on"),
+            (GOOD.replace("violated", "held"), "c.toml, cell 1: classes of a cell that must hold"),
         ];
         for (text, expected) in cases {
             let complaint = read("c.toml", &text, 20).expect_err("a mistake").to_string();

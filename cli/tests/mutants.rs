@@ -1,42 +1,116 @@
-use harness::{Seed, Shape, Tier, Verdict};
-use perjury::assemble::{Request, plan, try_out};
-use store::mutants::{MUTANTS, Mutant};
+//! Every deliberate bug that has a cell is caught in it, by random seeds and by a scripted schedule, and with the bug
+//! switched off nothing is found there. `cargo test --release -p perjury --test mutants -- --nocapture` prints the table.
 
-fn shape(mutant: &Mutant) -> Shape {
-    let r = Request::default();
-    Shape { nodes: mutant.nodes, clients: r.clients, time: r.time, rate: r.rate, every: None, settings: (mutant.settings)(), tier: Tier::Sim }
-}
-fn request(mutant: &Mutant, seed: u64, on: bool) -> Request {
-    let seed = Seed(seed);
-    Request {
-        design: mutant.design.into(), workload: mutant.workload.into(), nemesis: "mixed".into(),
-        switches: if on { vec![mutant.switch.into()] } else { vec![] },
-        strikes: Some((mutant.strikes)(&shape(mutant), &mut seed.stream("nemesis/mutant"))),
-        nodes: mutant.nodes, settings: (mutant.settings)(), seed, ..Request::default()
+use harness::{Judgement, Seed, Shape, Tier, Verdict};
+use perjury::assemble::{Request, judgement, plan, try_out};
+use std::collections::BTreeMap;
+use store::mutants::{Caught, MUTANTS, Mutant, table};
+
+/// The checker that looks into the nodes.
+const INVARIANTS: &str = "invariants";
+/// Seeds of a control.
+const CONTROL: u64 = 50;
+
+/// Who sees a bug in random runs: the clients by their history, an observer by an invariant. What is not said here holds
+/// too: a bug that only one of them sees would escape a harness that has only the other.
+const SEEN_BY: &[(&str, bool, bool)] = &[
+    ("vote-not-persisted", false, true),
+    ("ack-before-fsync", true, true),
+    ("commit-old-term", false, true),
+    ("read-before-noop", true, false),
+    ("no-dedup", true, false),
+];
+
+#[test]
+fn every_deliberate_bug_is_caught_in_its_cell() {
+    let caught: Vec<Caught> = MUTANTS.iter().map(hunt).collect();
+    println!("{}", table(&caught));
+    for (mutant, caught) in MUTANTS.iter().zip(&caught) {
+        let Mutant { switch, seeds, .. } = mutant;
+        assert!(caught.seeds.1 > 0, "{switch}: none of the seeds 1 to {seeds} was violated");
+        let by_clients = caught.seen.iter().any(|(checker, ..)| by_history(checker));
+        let by_observer = caught.seen.iter().any(|(checker, ..)| checker == INVARIANTS);
+        let expected = SEEN_BY.iter().find(|(name, ..)| name == switch).expect("every bug has its line");
+        assert_eq!((by_clients, by_observer), (expected.1, expected.2), "{switch}: {:?}", caught.seen);
+        let scripted = caught.scripted.iter().any(|(checker, _)| by_history(checker));
+        assert!(scripted || mutant.script.is_none(), "{switch}: the clients of its script saw nothing");
     }
 }
+
 #[test]
-fn explore() {
-    let only = std::env::var("ONLY").unwrap_or_default();
-    let n: u64 = std::env::var("N").map_or(50, |n| n.parse().unwrap());
-    for m in MUTANTS.iter().filter(|m| m.switch.contains(&only)) {
-        for on in [true, false] {
-            let t = std::time::Instant::now();
-            let mut counts = std::collections::BTreeMap::<String, (u32, u64)>::new();
-            for seed in 1..=n {
-                let (run, j) = try_out(&plan(&request(m, seed, on)).unwrap()).unwrap();
-                for o in &j.opinions {
-                    let k = match &o.verdict { Verdict::Violated(x) => {
-                        if std::env::var("SHOW").is_ok() { println!("{seed} {:#?}", x.sentences); }
-                        format!("{} {}", x.property, x.class) }, Verdict::Unknown(w) => format!("unknown {w}"), _ => continue };
-                    let c = counts.entry(k).or_default(); c.0 += 1; if c.1 == 0 { c.1 = seed; }
-                }
-                let k = match &j.verdict { Verdict::Violated(_) => "~VIOLATED".to_string(), Verdict::Vacuous(w) => format!("~vacuous {}", &w[..w.len().min(40)]), v => format!("~{}", v.word()) };
-                let c = counts.entry(k).or_default(); c.0 += 1; if c.1 == 0 { c.1 = seed; }
-                let _ = run;
-            }
-            println!("{} {on}: {:.1} ms/run", m.switch, t.elapsed().as_secs_f64() * 1e3 / n as f64);
-            for (k, v) in counts { println!("   {:5} {} (first {})", v.0, k, v.1); }
+fn without_the_bug_nothing_is_found_in_its_cell() {
+    for mutant in MUTANTS {
+        for seed in 1..=CONTROL {
+            let seen = violations(&judged(mutant, seed, false));
+            assert_eq!(seen, [], "{} is off, seed {seed}", mutant.switch);
+        }
+        if let Some(script) = &mutant.script {
+            let run = script.play(&[]).unwrap_or_else(|error| panic!("{error}"));
+            assert_eq!(violations(&judgement(&run)), [], "{} is off, {}", mutant.switch, script.name);
         }
     }
+}
+
+/// Every seed of the budget, and the script.
+fn hunt(mutant: &Mutant) -> Caught {
+    let mut caught =
+        Caught { switch: mutant.switch, about: mutant.about, workload: mutant.workload, ..Caught::default() };
+    let mut seen: BTreeMap<(String, String), u64> = BTreeMap::new();
+    for seed in 1..=mutant.seeds {
+        let violations = violations(&judged(mutant, seed, true));
+        caught.seeds.0 += 1;
+        if !violations.is_empty() {
+            caught.seeds.1 += 1;
+            caught.first = if caught.first == 0 { seed } else { caught.first };
+        }
+        violations.into_iter().for_each(|kind| *seen.entry(kind).or_default() += 1);
+    }
+    caught.seen = seen.into_iter().map(|((checker, class), seeds)| (checker, class, seeds)).collect();
+    if let Some(script) = &mutant.script {
+        let run = script.play(&[mutant.switch.to_string()]).unwrap_or_else(|error| panic!("{error}"));
+        caught.scripted = violations(&judgement(&run));
+    }
+    caught
+}
+
+fn judged(mutant: &Mutant, seed: u64, on: bool) -> Judgement {
+    let plan = plan(&request(mutant, Seed(seed), on)).expect("the names of a mutant are known");
+    try_out(&plan).expect("the simulator has no trouble").1
+}
+
+fn request(mutant: &Mutant, seed: Seed, on: bool) -> Request {
+    let usual = Request::default();
+    let shape = Shape {
+        nodes: mutant.nodes,
+        clients: usual.clients,
+        time: usual.time,
+        rate: usual.rate,
+        every: None,
+        settings: (mutant.settings)(),
+        tier: Tier::Sim,
+    };
+    Request {
+        design: mutant.design.to_string(),
+        switches: if on { vec![mutant.switch.to_string()] } else { Vec::new() },
+        workload: mutant.workload.to_string(),
+        strikes: Some((mutant.strikes)(&shape, &mut seed.stream("nemesis/mutant"))),
+        seed,
+        nodes: mutant.nodes,
+        settings: (mutant.settings)(),
+        ..usual
+    }
+}
+
+/// Does it judge what clients were told? Availability judges times, and is only the wake of other trouble here.
+fn by_history(checker: &str) -> bool {
+    checker != INVARIANTS && checker != "availability"
+}
+
+/// Who saw something wrong, and what.
+fn violations(judgement: &Judgement) -> Vec<(String, String)> {
+    let violated = |opinion: &harness::Opinion| match &opinion.verdict {
+        Verdict::Violated(anomaly) => Some((opinion.checker.clone(), anomaly.class.clone())),
+        _ => None,
+    };
+    judgement.opinions.iter().filter_map(violated).collect()
 }

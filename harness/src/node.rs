@@ -7,6 +7,7 @@ use crate::op::Op;
 use crate::outcome::Outcome;
 use crate::time::Time;
 use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
 use std::fmt::{self, Debug};
 use std::hash::Hash;
 
@@ -157,43 +158,51 @@ pub enum Effect<N: Node> {
 /// Where a step puts its effects, in order.
 #[derive(Clone, Debug)]
 pub struct Outbox<N: Node> {
-    effects: Vec<Effect<N>>,
+    effects: VecDeque<Effect<N>>,
 }
 
 impl<N: Node> Default for Outbox<N> {
     fn default() -> Self {
-        Outbox { effects: Vec::new() }
+        Outbox { effects: VecDeque::new() }
     }
 }
 
 impl<N: Node> Outbox<N> {
     /// [`Effect::Send`].
     pub fn send(&mut self, to: NodeId, message: N::Message) {
-        self.effects.push(Effect::Send { to, message });
+        self.effects.push_back(Effect::Send { to, message });
     }
     /// [`Effect::Reply`].
     pub fn reply(&mut self, to: RequestId, outcome: Outcome) {
-        self.effects.push(Effect::Reply { to, outcome });
+        self.effects.push_back(Effect::Reply { to, outcome });
     }
     /// [`Effect::Persist`].
     pub fn persist(&mut self, record: N::Record) {
-        self.effects.push(Effect::Persist(record));
+        self.effects.push_back(Effect::Persist(record));
     }
     /// [`Effect::SetTimer`].
     pub fn set_timer(&mut self, timer: N::Timer, low: Time, high: Time) {
-        self.effects.push(Effect::SetTimer { timer, low, high });
+        self.effects.push_back(Effect::SetTimer { timer, low, high });
     }
     /// [`Effect::CancelTimer`].
     pub fn cancel_timer(&mut self, timer: N::Timer) {
-        self.effects.push(Effect::CancelTimer(timer));
+        self.effects.push_back(Effect::CancelTimer(timer));
     }
     /// [`Effect::Mark`].
     pub fn mark(&mut self, mark: N::Mark) {
-        self.effects.push(Effect::Mark(mark));
+        self.effects.push_back(Effect::Mark(mark));
     }
     /// Everything so far, taken out in order.
-    pub fn drain(&mut self) -> std::vec::Drain<'_, Effect<N>> {
+    pub fn drain(&mut self) -> std::collections::vec_deque::Drain<'_, Effect<N>> {
         self.effects.drain(..)
+    }
+    /// The first effect, taken out.
+    pub fn pop(&mut self) -> Option<Effect<N>> {
+        self.effects.pop_front()
+    }
+    /// Forgets all of it.
+    pub fn clear(&mut self) {
+        self.effects.clear();
     }
     /// Nothing to do?
     pub fn is_empty(&self) -> bool {

@@ -17,13 +17,14 @@ pub struct Run {
     pub faults: Vec<FaultInterval>,
     /// True if somebody ended the run before its time.
     pub interrupted: bool,
+    finals: usize,
 }
 
 impl Run {
     /// A run from its plan and everything that happened.
     pub fn new(plan: Plan, history: History, interrupted: bool) -> Run {
-        let faults = history.faults();
-        Run { plan, history, faults, interrupted }
+        let (faults, finals) = (history.faults(), history.phase(Phase::Final));
+        Run { plan, history, faults, interrupted, finals }
     }
     /// The client behind a process.
     pub fn client(&self, process: ProcessId) -> ClientId {
@@ -31,7 +32,7 @@ impl Run {
     }
     /// Index of the first event of the final reads; the length of the history if there are none.
     pub fn finals(&self) -> usize {
-        self.history.phase(Phase::Final)
+        self.finals
     }
     /// When the chaos phase began and ended.
     pub fn chaos(&self) -> (Time, Time) {

@@ -7,7 +7,7 @@ mod partitions;
 mod processes;
 mod rounds;
 
-use harness::{Nemesis, Seed, Shape, Strike, Tier, When};
+use harness::{Nemesis, Seed, Shape, Strike, Tier};
 
 /// Every nemesis.
 pub const NEMESES: &[Nemesis] = &[
@@ -52,28 +52,27 @@ pub fn find(name: &str) -> Option<&'static Nemesis> {
     NEMESES.iter().find(|nemesis| nemesis.name == name)
 }
 
-/// The strikes of one or several nemeses, joined by `+`. Each part draws from a stream of its own, so that adding a part
-/// moves no other.
+/// The strikes of one or several nemeses, joined by `+`. Several take turns, so that a cluster that bears each of them
+/// bears them all. Each draws from a stream of its own.
 ///
 /// # Errors
 /// The first name that nobody has.
 pub fn plan(names: &str, shape: &Shape, seed: Seed) -> Result<Vec<Strike>, String> {
-    let mut strikes = Vec::new();
+    let mut parts = Vec::new();
     for name in names.split('+').map(str::trim) {
         let nemesis = find(name).ok_or_else(|| name.to_string())?;
-        strikes.extend((nemesis.plan)(shape, &mut seed.stream(&format!("nemesis/{name}"))));
+        parts.push((nemesis.plan)(shape, &mut seed.stream(&format!("nemesis/{name}"))));
     }
-    strikes.sort_by_key(|strike| match &strike.when {
-        When::At(time) => *time,
-        When::OnMark { from, .. } => *from,
-    });
-    Ok(strikes)
+    match parts.len() {
+        1 => Ok(parts.remove(0)),
+        _ => Ok(rounds::in_turns(parts, shape, &mut seed.stream("nemesis"))),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use harness::{SECOND, Settings, Time};
+    use harness::{SECOND, Settings, Time, When};
 
     fn shape(tier: Tier) -> Shape {
         let settings = Settings::default();
@@ -97,13 +96,17 @@ mod tests {
     }
 
     #[test]
-    fn parts_are_joined_and_unknown_ones_are_named() {
-        let (seed, shape) = (Seed(3), shape(Tier::Sim));
-        let both = plan("kill+halves", &shape, seed).expect("known names");
-        let kill = plan("kill", &shape, seed).expect("a known name");
-        let halves = plan("halves", &shape, seed).expect("a known name");
-        assert_eq!(both.len(), kill.len() + halves.len());
-        assert!(kill.iter().all(|strike| both.contains(strike)));
+    fn parts_take_turns_and_unknown_ones_are_named() {
+        let (seed, shape) = (Seed(3), Shape { time: SECOND * 60, ..shape(Tier::Sim) });
+        let strikes = plan("kill+halves", &shape, seed).expect("known names");
+        let kinds: Vec<bool> = strikes.iter().map(|strike| matches!(strike.fault, harness::Fault::Kill(_))).collect();
+        assert!(kinds.len() > 4 && kinds.windows(2).all(|pair| pair[0] != pair[1]), "{strikes:?}");
+        let mut free = Time::ZERO;
+        for strike in &strikes {
+            let When::At(start) = strike.when else { panic!("{strike:?}") };
+            assert!(free < start && start + strike.lasts < shape.time, "{strikes:?}");
+            free = start + strike.lasts;
+        }
         assert_eq!(plan("kill+meteor", &shape, seed), Err("meteor".to_string()));
     }
 

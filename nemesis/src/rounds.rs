@@ -44,3 +44,27 @@ pub fn rounds(shape: &Shape, rng: &mut Rng, span: Span) -> Vec<Round> {
         start = shape.every.map_or(start + lasts + gap, |every| start + every);
     }
 }
+
+/// Deals the strikes of several plans one by one, and gives each a turn of its own. Which plan begins is drawn, so that
+/// short runs of many seeds see them all.
+pub fn in_turns(mut parts: Vec<Vec<Strike>>, shape: &Shape, rng: &mut Rng) -> Vec<Strike> {
+    let first = rng.below(parts.len() as u64) as usize;
+    parts.rotate_left(first);
+    let unit = shape.settings.election_low;
+    let mut gap = || rng.between(unit * GAP.0, unit * GAP.1);
+    let most = parts.iter().map(Vec::len).max().unwrap_or(0);
+    let dealt = (0..most).flat_map(|turn| parts.iter().filter_map(move |part| part.get(turn)));
+    let (mut strikes, mut start) = (Vec::new(), shape.every.unwrap_or_else(&mut gap));
+    for strike in dealt {
+        if start + strike.lasts + unit * 2 > shape.time {
+            break;
+        }
+        let when = match strike.when.clone() {
+            When::At(_) => When::At(start),
+            When::OnMark { mark, nth, delay, .. } => When::OnMark { mark, from: start, nth, delay },
+        };
+        strikes.push(Strike { when, ..strike.clone() });
+        start = shape.every.map_or_else(|| start + strike.lasts + gap(), |every| start + every);
+    }
+    strikes
+}

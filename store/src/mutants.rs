@@ -4,8 +4,11 @@
 //! Most of these bugs stay hidden from faults that strike at random times. Each cell says where to look: which fault at
 //! which moment, with which magnitudes. With the switch off the same cell must be clean.
 
+use crate::{Design, Setup, Visitor};
+use harness::files::Malformed;
+use harness::script;
 use harness::simulator::WROTE;
-use harness::{Fault, MS, Rng, SECOND, Settings, Shape, Strike, Target, Time, When};
+use harness::{Fault, MS, NodeId, Rng, Run, SECOND, Settings, Shape, Strike, Target, Time, When};
 
 /// A deliberate bug and the cell that catches it.
 #[derive(Clone, Copy, Debug)]
@@ -39,6 +42,68 @@ pub struct Script {
     pub text: &'static str,
 }
 
+/// How a deliberate bug was caught.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Caught {
+    /// The deliberate bug.
+    pub switch: &'static str,
+    /// The cell in words.
+    pub about: &'static str,
+    /// What clients asked.
+    pub workload: &'static str,
+    /// The first seed that was violated; seeds count from 1.
+    pub first: u64,
+    /// How many seeds were tried, and how many of them were violated.
+    pub seeds: (u64, u64),
+    /// What was seen: checker, class, and in how many of the seeds.
+    pub seen: Vec<(String, String, u64)>,
+    /// What was seen when the script was played: checker and class.
+    pub scripted: Vec<(String, String)>,
+}
+
+/// How deliberate bugs were caught, as a table in Markdown.
+pub fn table(caught: &[Caught]) -> String {
+    let row = |caught: &Caught| {
+        let seen: Vec<String> =
+            caught.seen.iter().map(|(checker, class, seeds)| format!("{checker}: {class} ({seeds})")).collect();
+        let scripted: Vec<String> =
+            caught.scripted.iter().map(|(checker, class)| format!("{checker}: {class}")).collect();
+        let Caught { switch, about, workload, first, seeds: (tried, violated), .. } = caught;
+        let (seen, scripted) = (seen.join(", "), scripted.join(", "));
+        format!("| `{switch}` | {workload}: {about} | {first} | {violated} of {tried} | {seen} | {scripted} |\n")
+    };
+    let head = "| switch | cell | first seed | seeds violated | seen by (seeds) | by its script |\n|---|---|---|---|---|---|\n";
+    head.to_string() + &caught.iter().map(row).collect::<String>()
+}
+
+impl Script {
+    /// Plays the script on its design, with these deliberate bugs on.
+    ///
+    /// # Errors
+    /// The first line that cannot be read or done, or a design that does not exist.
+    pub fn play(&self, switches: &[String]) -> Result<Run, Malformed> {
+        let script = script::Script::read(self.name, self.text)?;
+        crate::with(&script.design, Play { script: &script, switches }).unwrap_or_else(|| {
+            let known: Vec<&str> = crate::DESIGNS.iter().map(|design| design.name).collect();
+            Err(Malformed::new(self.name, format!("the design \"{}\"", script.design), known.join(", ")))
+        })
+    }
+}
+
+struct Play<'a> {
+    script: &'a script::Script,
+    switches: &'a [String],
+}
+
+impl Visitor for Play<'_> {
+    type Out = Result<Run, Malformed>;
+    fn visit<D: Design>(self) -> Self::Out {
+        let Play { script, switches } = self;
+        let setup = Setup { nodes: script.nodes, settings: script.settings.clone(), switches: switches.to_vec() };
+        script.play::<D>(D::config(&setup), switches)
+    }
+}
+
 macro_rules! script {
     ($name:literal) => {
         Some(Script { name: $name, text: include_str!(concat!("../scripts/", $name)) })
@@ -56,40 +121,40 @@ pub const MUTANTS: &[Mutant] = &[
         settings: narrow,
         strikes: kill_who_voted,
         seeds: 20,
-        script: None,
+        script: script!("raft-vote-not-persisted.txt"),
     },
     Mutant {
         switch: "ack-before-fsync",
         design: "raft",
         workload: "set",
-        about: "5 nodes with disks that are 60 ms slow; all of them lose power at a write",
+        about: "5 nodes with disks that are 120 ms slow; all of them lose power at a write",
         nodes: 5,
         settings: Settings::default,
         strikes: power_loss_of_all,
-        seeds: 100,
-        script: None,
+        seeds: 10,
+        script: script!("raft-ack-before-fsync.txt"),
     },
     Mutant {
         switch: "commit-old-term",
         design: "raft",
         workload: "set",
-        about: "3 nodes, one entry a message; every second the leader is killed, and its successors within 100 ms of their election",
+        about: "3 nodes, one entry a message, messages overtake each other; every second the leader is killed, and its successors within 100 ms of their election",
         nodes: 3,
         settings: one_entry,
         strikes: kill_who_was_elected,
-        seeds: 100,
-        script: None,
+        seeds: 50,
+        script: script!("raft-commit-old-term.txt"),
     },
     Mutant {
         switch: "read-before-noop",
         design: "raft",
         workload: "register",
-        about: "5 nodes with disks that are 60 ms slow; all of them lose power at a write",
-        nodes: 5,
+        about: "3 nodes, two of them with disks that are 120 ms slow; all of them lose power at a write",
+        nodes: 3,
         settings: Settings::default,
-        strikes: power_loss_of_all,
-        seeds: 100,
-        script: None,
+        strikes: power_loss_with_one_fast_disk,
+        seeds: 50,
+        script: script!("raft-read-before-noop.txt"),
     },
     Mutant {
         switch: "no-dedup",
@@ -99,8 +164,8 @@ pub const MUTANTS: &[Mutant] = &[
         nodes: 3,
         settings: impatient,
         strikes: lossy_links,
-        seeds: 20,
-        script: None,
+        seeds: 10,
+        script: script!("raft-no-dedup.txt"),
     },
 ];
 
@@ -133,27 +198,40 @@ fn kill_who_voted(shape: &Shape, rng: &mut Rng) -> Vec<Strike> {
 
 /// Leader after leader dies before its first entry is everywhere, so that logs end in different terms.
 fn kill_who_was_elected(shape: &Shape, rng: &mut Rng) -> Vec<Strike> {
-    let mut strikes = Vec::new();
-    for start in starts(shape, rng, SECOND) {
+    let mut start = SECOND * 2;
+    let unordered = Fault::Links { loss: 0, duplicate: 0, delay: MS * 10 };
+    let mut strikes = vec![Strike { when: When::At(start), fault: unordered, lasts: shape.time - SECOND * 4 }];
+    while start + SECOND * 2 < shape.time {
         strikes.push(Strike { when: When::At(start), fault: Fault::Kill(Target::Leader), lasts: MS * 300 });
-        for _ in 0..3 {
-            let when = When::OnMark {
-                mark: "elected".to_string(),
-                from: start + rng.between(Time::ZERO, SECOND),
-                nth: 1,
-                delay: rng.between(Time::ZERO, MS * 100),
-            };
+        for election in 0..3 {
+            let (from, delay) = (start + MS * 330 * election, rng.between(Time::ZERO, MS * 100));
+            let when = When::OnMark { mark: "elected".to_string(), from, nth: 1, delay };
             let lasts = rng.between(MS * 50, MS * 1200);
             strikes.push(Strike { when, fault: Fault::Kill(Target::Leader), lasts });
         }
+        start += SECOND;
     }
     strikes
 }
 
 /// Slow disks everywhere, and now and then nobody has power.
 fn power_loss_of_all(shape: &Shape, rng: &mut Rng) -> Vec<Strike> {
-    let slow = Fault::SlowDisk { target: Target::All, by: MS * 60 };
-    let mut strikes = vec![Strike { when: When::At(SECOND * 2), fault: slow, lasts: shape.time - SECOND * 4 }];
+    dark(shape, rng, &[Target::All])
+}
+
+/// The same with slow disks on a majority only: one fast follower confirms at once who leads, and what a new leader writes
+/// first is committed much later.
+fn power_loss_with_one_fast_disk(shape: &Shape, rng: &mut Rng) -> Vec<Strike> {
+    dark(shape, rng, &[Target::Node(NodeId(0)), Target::Node(NodeId(1))])
+}
+
+fn dark(shape: &Shape, rng: &mut Rng, slow: &[Target]) -> Vec<Strike> {
+    let slow = slow.iter().map(|target| Strike {
+        when: When::At(SECOND * 2),
+        fault: Fault::SlowDisk { target: target.clone(), by: MS * 120 },
+        lasts: shape.time - SECOND * 4,
+    });
+    let mut strikes: Vec<Strike> = slow.collect();
     for start in starts(shape, rng, SECOND * 4) {
         let nth = 1 + rng.below(8) as u32;
         let when = When::OnMark { mark: WROTE.to_string(), from: start, nth, delay: MS * rng.below(40) };
@@ -181,4 +259,77 @@ fn starts(shape: &Shape, rng: &mut Rng, every: Time) -> Vec<Time> {
         start += every / 2 + rng.between(Time::ZERO, every);
     }
     starts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use harness::{Outcome, Reason, Reply};
+
+    #[test]
+    fn every_switch_of_raft_has_a_cell_and_every_cell_a_switch() {
+        for mutant in MUTANTS {
+            let design = crate::DESIGNS.iter().find(|design| design.name == mutant.design).expect("a known design");
+            assert!(design.switches.iter().any(|switch| switch.name == mutant.switch), "{}", mutant.switch);
+        }
+        let raft = crate::DESIGNS.iter().find(|design| design.name == "raft").expect("there is raft");
+        for switch in raft.switches {
+            assert!(MUTANTS.iter().any(|mutant| mutant.switch == switch.name), "{} has no cell", switch.name);
+        }
+    }
+
+    fn play(lines: &str) -> Result<Run, Malformed> {
+        let text = format!("design raft\nworkload register\nnodes 3\n{lines}");
+        Script { name: "t.txt", text: Box::leak(text.into_boxed_str()) }.play(&[])
+    }
+
+    #[test]
+    fn a_line_that_cannot_be_done_is_told_with_what_could() {
+        for (lines, place, expected) in [
+            ("fire n1 heartbeat", "t.txt:4", "one that is: election"),
+            ("fire n1 election\ndeliver n1 n2", "t.txt:5", "at most 0: so many messages are on the way from n1 to n2"),
+            ("sync n2", "t.txt:4", "at most 0: so many writes of n2 are not synced"),
+            ("start n1", "t.txt:4", "a node that was killed"),
+            ("kill n1\nkill n1", "t.txt:5", "a node that lives"),
+            ("again 0 n1", "t.txt:4", "a client that waits for an answer"),
+            ("heal", "t.txt:4", "a cut before"),
+        ] {
+            let error = play(lines).expect_err(lines);
+            assert_eq!((error.place.as_str(), error.expected.as_str()), (place, expected), "{lines}");
+        }
+        let error =
+            Script { name: "t.txt", text: "design rift\nworkload set\nnodes 1" }.play(&[]).expect_err("no design");
+        assert!(error.expected.contains("raft"), "{error}");
+    }
+
+    #[test]
+    fn clients_are_answered_as_they_can_be_and_faults_are_recorded() {
+        let lines = "fire n1 election\nsettle\nclient 0 n2 write x 1\nclient 1 n1 write x 2\nclient 1 n1 write x 3\n\
+                     cut n1 n3\nsettle\nheal\npower n3\nclient 2 n3 read x\nstart n3\nfinal\nclient 2 n1 read x\nsettle";
+        let run = play(lines).expect("it can be done");
+        assert_eq!(run.history.check(), Ok(()));
+        let calls = run.history.calls();
+        let outcomes: Vec<&Outcome> = calls.iter().filter_map(|call| call.outcome).collect();
+        let hint = Outcome::Failed(Reason::NotLeader { hint: Some(NodeId(0)) });
+        let (unknown, refused) = (Outcome::Unknown(Reason::TimedOut), Outcome::Failed(Reason::Refused));
+        let (done, three) = (Outcome::Ok(Reply::Done), Outcome::Ok(Reply::Value(Some(3))));
+        assert_eq!(outcomes, [&hint, &unknown, &done, &refused, &three]);
+        let clients: Vec<u32> = calls.iter().map(|call| run.client(call.process).0).collect();
+        assert_eq!((clients, calls[2].process.0), (vec![0, 1, 1, 2, 2], 4));
+        assert_eq!(run.faults.len(), 2);
+        assert!(run.faults.iter().all(|fault| fault.effect.is_some()));
+        assert_eq!(run.findings().count(), 0);
+    }
+
+    #[test]
+    fn messages_are_overtaken_doubled_and_lost() {
+        let voted = |run: Run| run.history.marks().filter(|(_, _, mark)| *mark == "voted").count();
+        let asked = "fire n1 election\nsync n1\n";
+        assert_eq!(voted(play(&format!("{asked}twice n1 n2\ndeliver n1 n2")).expect("twice")), 2);
+        assert!(play(&format!("{asked}drop n1 n2\ndeliver n1 n2")).is_err());
+        let again = "fire n1 election\nfire n1 election\nsync n1 all\nlate n1 n2\ndeliver n1 n2 2\nsync n2\n";
+        let run = play(again).expect("the older question comes last");
+        assert_eq!(voted(run), 3);
+        assert!(play(&format!("{again}sync n2")).is_err(), "the older question is refused without a write");
+    }
 }

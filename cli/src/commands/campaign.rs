@@ -88,20 +88,23 @@ fn cells(arguments: &Arguments) -> Result<Vec<Cell>, Failure> {
         workload(name)?;
     }
     if let Some(name) = &arguments.fault {
-        name.split('+').try_for_each(|part| nemesis(part).map(drop))?;
+        name.split('+').try_for_each(|part| nemesis(part.trim()).map(drop))?;
     }
     let mut cells = match &arguments.file {
         Some(file) => crate::matrix::read(&file.display().to_string(), &read(file)?, arguments.seeds)?,
         None => built_in(arguments.seeds),
     };
     let passes = |filter: &Option<String>, name: &str| filter.as_deref().is_none_or(|filter| filter == name);
+    if cells.is_empty() {
+        return Err(Failure::Usage("the campaign has no [[cell]], so there is nothing to run".to_string()));
+    }
     cells.retain(|cell| {
         passes(&arguments.design, &cell.design)
             && passes(&arguments.workload, &cell.workload)
             && passes(&arguments.fault, &cell.nemesis)
     });
     if cells.is_empty() {
-        return Err(Failure::Usage("no cell is left: the filters contradict each other".to_string()));
+        return Err(Failure::Usage("no cell is left: --design, --workload and --fault together fit none".to_string()));
     }
     Ok(cells)
 }
@@ -119,7 +122,7 @@ fn keep(arguments: &Arguments, rows: &[(&Cell, &Observed)]) -> Result<Vec<Vec<Pa
     for (cell, seen) in rows {
         let mut folders = Vec::new();
         if arguments.out.is_some() || seen.surprise(&cell.expected).is_some() {
-            for seed in first_seeds(seen) {
+            for seed in first_seeds(cell, seen) {
                 let planned = plan(&Request { seed: Seed(seed), ..request(cell) })?;
                 let (run, judgement) = try_out(&planned)?;
                 let folder = Folder::create(&out, &planned)?;
@@ -133,10 +136,11 @@ fn keep(arguments: &Arguments, rows: &[(&Cell, &Observed)]) -> Result<Vec<Vec<Pa
     Ok(kept)
 }
 
-/// The first seed of each thing that came out, but for what held.
-fn first_seeds(seen: &Observed) -> BTreeSet<u64> {
+/// The first seed of each thing that came out, but for what held; where all held and should not have, the first of all.
+fn first_seeds(cell: &Cell, seen: &Observed) -> BTreeSet<u64> {
     let rest = [&seen.unknown, &seen.vacuous].into_iter().flatten().map(|(_, seed, _)| *seed);
-    seen.violated.values().map(|(_, seed)| *seed).chain(rest).collect()
+    let missed = (seen.held == cell.seeds.1 && seen.surprise(&cell.expected).is_some()).then_some(cell.seeds.0);
+    seen.violated.values().map(|(_, seed)| *seed).chain(rest).chain(missed).collect()
 }
 
 fn case(cell: &Cell, seen: &Observed) -> reports::junit::CampaignCase {
@@ -172,7 +176,11 @@ fn print_table(rows: &[(&Cell, &Observed)], kept: &[Vec<PathBuf>], surprises: us
         }
         let name = std::iter::once(cell.design.as_str()).chain(cell.switches.iter().map(String::as_str));
         let title = format!("{} {}", name.collect::<Vec<_>>().join("+"), cell.workload);
-        if lines.last().is_none_or(|(last, _)| *last != title) {
+        // Cells that differ only in size or seeds stand below each other.
+        let fits = |(last, cells): &(String, Vec<(&str, String)>)| {
+            *last == title && !cells.iter().any(|(of, _)| *of == cell.nemesis)
+        };
+        if !lines.last().is_some_and(fits) {
             lines.push((title, Vec::new()));
         }
         lines.last_mut().expect("just added").1.push((&cell.nemesis, sign(cell, seen)));

@@ -88,7 +88,7 @@ fn load(path: &Path) -> Result<(PathBuf, Run, bool), Failure> {
 /// A plan for a history that nobody planned: each process is a client of its own.
 fn made_up(history: &History) -> Plan {
     let processes = history.events.iter().filter_map(|event| match &event.what {
-        What::Invoke { process, .. } => Some(process.0 + 1),
+        What::Invoke { process, .. } => Some(process.0.saturating_add(1)),
         _ => None,
     });
     Plan {

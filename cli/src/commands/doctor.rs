@@ -7,7 +7,7 @@ use harness::Exit;
 pub fn doctor() -> Result<Exit, Failure> {
     println!("perjury {} (build {})", env!("CARGO_PKG_VERSION"), crate::build::hash());
     println!("sim    ok       needs nothing of the machine");
-    let probes = hosts::probe(&std::env::temp_dir());
+    let probes = hosts::probe(&std::env::current_dir().unwrap_or_else(|_| std::env::temp_dir()));
     let ready = probes.iter().all(|finding| finding.ok);
     println!("local  {}", if ready { "ok" } else { "not ready" });
     for finding in &probes {

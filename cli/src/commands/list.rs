@@ -4,6 +4,7 @@ use super::Failure;
 use crate::assemble::{Usage, rows, unknown};
 use clap::Args;
 use harness::Exit;
+use std::borrow::Cow;
 
 /// Which table.
 #[derive(Args)]
@@ -12,18 +13,25 @@ pub struct Arguments {
     table: Option<String>,
 }
 
-type Rows = Vec<(&'static str, &'static str)>;
+type Rows = Vec<(&'static str, Cow<'static, str>)>;
 
 const TABLES: &[(&str, &str, fn() -> Rows)] = &[
-    ("designs", "systems of the bundled store", || rows(store::DESIGNS, |design| (design.name, design.about))),
+    ("designs", "systems of the bundled store", || plain(rows(store::DESIGNS, |design| (design.name, design.about)))),
     ("switches", "deliberate bugs of the designs", || {
-        store::DESIGNS.iter().flat_map(|design| rows(design.switches, |switch| (switch.name, switch.about))).collect()
+        let row = |design: &store::About, switch: &store::Switch| {
+            (switch.name, Cow::from(format!("{} (of {})", switch.about, design.name)))
+        };
+        store::DESIGNS.iter().flat_map(|design| design.switches.iter().map(move |switch| row(design, switch))).collect()
     }),
-    ("workloads", "what clients ask", || rows(workloads::WORKLOADS, |workload| (workload.name, workload.about))),
-    ("nemeses", "how a cluster is hurt", || rows(nemesis::NEMESES, |nemesis| (nemesis.name, nemesis.about))),
-    ("checkers", "who judges", || rows(checkers::CHECKERS, |checker| (checker.name, checker.about))),
-    ("formats", "how a run is shown", || rows(reports::FORMATS, |format| (format.name, format.about))),
+    ("workloads", "what clients ask", || plain(rows(workloads::WORKLOADS, |workload| (workload.name, workload.about)))),
+    ("nemeses", "how a cluster is hurt", || plain(rows(nemesis::NEMESES, |nemesis| (nemesis.name, nemesis.about)))),
+    ("checkers", "who judges", || plain(rows(checkers::CHECKERS, |checker| (checker.name, checker.about)))),
+    ("formats", "how a run is shown", || plain(rows(reports::FORMATS, |format| (format.name, format.about)))),
 ];
+
+fn plain(rows: Vec<(&'static str, &'static str)>) -> Rows {
+    rows.into_iter().map(|(name, about)| (name, Cow::from(about))).collect()
+}
 
 /// Prints one table or all.
 pub fn list(arguments: &Arguments) -> Result<Exit, Failure> {

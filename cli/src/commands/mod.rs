@@ -49,7 +49,7 @@ enum Command {
     Check(check::Arguments),
     /// Show a finished run in another form
     Report(report::Arguments),
-    /// List designs, workloads, nemeses, checkers and report formats
+    /// List designs, their deliberate bugs, workloads, nemeses, checkers and report formats
     List(list::Arguments),
     /// Say what this machine can do, tier by tier
     Doctor,
@@ -153,6 +153,7 @@ fn read(path: &std::path::Path) -> Result<String, Failure> {
 fn span(text: &str) -> Result<harness::Time, String> {
     let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let factor = match &text[digits..] {
+        _ if digits == 0 => return Err(format!("\"{text}\" is no span: use for example 500ms, 30s or 2m")),
         "" | "s" => 1.0,
         "ms" => 1e-3,
         "m" => 60.0,

@@ -1,7 +1,7 @@
 //! `perjury replay`: the same plan again, compared byte for byte.
 
 use super::{Failure, read};
-use crate::assemble::{carry_out, design, judgement, workload};
+use crate::assemble::{carry_out, check_plan, judgement};
 use clap::Args;
 use harness::{Exit, Plan, Tier};
 use std::path::{Path, PathBuf};
@@ -10,13 +10,14 @@ use std::sync::atomic::AtomicBool;
 /// Which run.
 #[derive(Args)]
 pub struct Arguments {
-    /// The folder of a run, or its plan.json
+    /// The folder of a run, or a plan.json: its history is compared where it stands beside the plan
     run: PathBuf,
 }
 
 /// Replays it.
 pub fn replay(arguments: &Arguments) -> Result<Exit, Failure> {
     let (folder, plan) = planned(&arguments.run)?;
+    let before = history(&arguments.run, &folder, plan.tier)?;
     let same_build = plan.build == crate::build::hash();
     if !same_build {
         println!(
@@ -35,7 +36,10 @@ pub fn replay(arguments: &Arguments) -> Result<Exit, Failure> {
         return Ok(verdict);
     }
     let file = folder.join("history.jsonl");
-    let before = read(&file)?;
+    let Some(before) = before else {
+        println!("no history stands beside the plan, so there is nothing to compare");
+        return Ok(verdict);
+    };
     match first_difference(&before, &now) {
         None => {
             println!("byte-equal: {} bytes, as in {}", now.len(), file.display());
@@ -44,25 +48,39 @@ pub fn replay(arguments: &Arguments) -> Result<Exit, Failure> {
         Some((line, before, now)) => {
             println!("the history differs from {} at line {line}:\n- {before}\n+ {now}", file.display());
             if same_build {
-                println!("the build is the same, so this is a mistake in perjury; please report it with the plan");
+                println!(
+                    "the build is the same, so either one of the files was changed, or this is a mistake in perjury: please report it with the plan"
+                );
             }
             Ok(verdict.worst(Exit::ReplayDiffered))
         }
     }
 }
 
+/// What the earlier run saw. A run's folder must hold it; a plan alone need not, and real processes are not compared.
+fn history(run: &Path, folder: &Path, tier: Tier) -> Result<Option<String>, Failure> {
+    let file = folder.join("history.jsonl");
+    if tier != Tier::Sim || (!run.is_dir() && !file.exists()) {
+        return Ok(None);
+    }
+    read(&file).map(Some)
+}
+
 /// The folder and plan of a run.
 pub fn planned(path: &Path) -> Result<(PathBuf, Plan), Failure> {
     let file = if path.is_dir() { path.join("plan.json") } else { path.to_path_buf() };
     let plan = harness::files::plan::read(&file.display().to_string(), &read(&file)?)?;
-    design(&plan.design)?;
-    workload(&plan.workload)?;
+    check_plan(&plan).map_err(|usage| Failure::Usage(format!("{}: {usage}", file.display())))?;
     Ok((file.parent().unwrap_or(Path::new(".")).to_path_buf(), plan))
 }
 
 /// The first line in which two texts differ, counted from 1, as it stands in both.
 fn first_difference<'a>(before: &'a str, now: &'a str) -> Option<(usize, &'a str, &'a str)> {
-    let (mut before, mut now) = (before.lines(), now.lines());
+    if before == now {
+        return None;
+    }
+    // Not by `lines`, which is blind to how the last line ends.
+    let (mut before, mut now) = (before.split('\n'), now.split('\n'));
     for line in 1.. {
         match (before.next(), now.next()) {
             (None, None) => return None,

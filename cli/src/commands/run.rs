@@ -5,7 +5,9 @@ use crate::assemble::{Request, Usage, carry_out, judgement, plan};
 use crate::folder::{Folder, replay_command};
 use crate::progress::Progress;
 use clap::{Args, ValueEnum};
-use harness::campaign::{Cell, Expected, Orders};
+use harness::campaign::{Cell, Expected, Observed, Orders};
+use harness::files::Malformed;
+use harness::plan::FORMAT;
 use harness::{Exit, Judgement, Plan, Run, Seed, Strike, Tier, Time};
 use std::path::PathBuf;
 
@@ -15,7 +17,7 @@ pub struct Arguments {
     /// A design of the bundled store (`perjury list designs`)
     #[arg(long, default_value = "raft")]
     design: String,
-    /// Deliberate bugs to switch on in it, separated by commas
+    /// Deliberate bugs to switch on in it, separated by commas (`perjury list switches`)
     #[arg(long = "switch", value_delimiter = ',')]
     switches: Vec<String>,
     /// Where the nodes live
@@ -40,21 +42,21 @@ pub struct Arguments {
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
     seeds: u64,
     /// How many nodes
-    #[arg(long, default_value_t = 5)]
+    #[arg(long, default_value_t = 5, allow_negative_numbers = true)]
     nodes: u8,
     /// How many clients
-    #[arg(long, default_value_t = 10)]
+    #[arg(long, default_value_t = 10, allow_negative_numbers = true)]
     clients: u32,
     /// How long clients ask and faults strike
-    #[arg(long, default_value = "30s", value_parser = span)]
+    #[arg(long, default_value = "30s", value_parser = span, allow_negative_numbers = true)]
     time: Time,
     /// Requests a second of all clients together
-    #[arg(long, default_value_t = 30.0)]
+    #[arg(long, default_value_t = 30.0, allow_negative_numbers = true)]
     rate: f64,
     /// Where runs are kept
     #[arg(long, default_value_os_t = default_out())]
     out: PathBuf,
-    /// Print verdict.json in place of the text
+    /// Print JSON in place of the text: verdict.json, or with --seeds what came out of all
     #[arg(long)]
     json: bool,
 }
@@ -96,8 +98,11 @@ impl Arguments {
 /// Strikes that somebody wrote, alone or within a plan.
 fn strikes(path: &PathBuf) -> Result<Vec<Strike>, Failure> {
     let (name, text) = (path.display().to_string(), read(path)?);
-    if let Ok(strikes) = serde_json::from_str::<Vec<Strike>>(&text) {
-        return Ok(strikes);
+    if text.trim_start().starts_with('[') {
+        return serde_json::from_str(&text).map_err(|error| {
+            let place = format!("{name}:{}:{}", error.line(), error.column());
+            Malformed::new(place, error, "a list of strikes, as they stand in the plan.json of a run").into()
+        });
     }
     Ok(harness::files::plan::read(&name, &text)?.strikes)
 }
@@ -105,6 +110,9 @@ fn strikes(path: &PathBuf) -> Result<Vec<Strike>, Failure> {
 /// Runs it.
 pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let request = arguments.request()?;
+    if arguments.seed.checked_add(arguments.seeds).is_none() {
+        return Err(Failure::Usage("--seed and --seeds together are beyond the last seed".to_string()));
+    }
     let first = plan(&request)?;
     if arguments.seeds == 1 {
         return one(arguments, first);
@@ -175,21 +183,39 @@ fn many(arguments: &Arguments, request: &Request) -> Result<Exit, Failure> {
     let orders = Orders { jobs, stop: stop_flag_once(), progress: &progress };
     let (observed, complete) = harness::campaign::run(&[cell], &test, &orders)?;
     bar.finish_and_clear();
-    let observed = &observed[0];
-    let mut worst = if complete { Exit::Held } else { Exit::Unknown };
-    println!("held: {} of {} runs", observed.held, arguments.seeds);
+    tell(arguments, request, &observed[0], complete)
+}
+
+/// One line for each thing that came out, with the files of its first run.
+fn tell(arguments: &Arguments, request: &Request, observed: &Observed, complete: bool) -> Result<Exit, Failure> {
     let violated =
         observed.violated.iter().map(|(class, (count, first))| (Exit::Violated, class.clone(), *count, *first));
     let rest = [(Exit::Unknown, &observed.unknown), (Exit::Vacuous, &observed.vacuous)];
     let rest = rest
         .into_iter()
         .filter_map(|(exit, there)| there.as_ref().map(|(count, first, why)| (exit, why.clone(), *count, *first)));
+    let mut worst = if complete { Exit::Held } else { Exit::Unknown };
+    let mut lines = vec![format!("held: {} of {} runs", observed.held, arguments.seeds)];
     for (exit, what, count, first) in violated.chain(rest) {
         worst = worst.worst(exit);
         let folder = keep(arguments, &Request { seed: Seed(first), ..request.clone() })?;
         let word = format!("{exit:?}").to_lowercase();
-        println!("{word}: {count} runs, {what}; the first is seed {first}: {}", replay_command(folder.path()));
+        lines.push(format!(
+            "{word}: {count} runs, {what}; the first is seed {first}: {}",
+            replay_command(folder.path())
+        ));
     }
+    if !complete {
+        lines.push("stopped before the last seed".to_string());
+    }
+    if arguments.json {
+        let seeds = (arguments.seed, arguments.seeds);
+        let json = serde_json::json!({
+            "format": FORMAT, "exit": worst as u8, "first_seed": seeds.0, "seeds": seeds.1, "observed": observed,
+        });
+        lines = vec![format!("{json:#}")];
+    }
+    lines.iter().for_each(|line| println!("{line}"));
     Ok(worst)
 }
 

@@ -46,9 +46,10 @@ pub struct Simulator<N: Node> {
     disk: Rng,
     timers: Rng,
     targets: Rng,
-    outbox: Outbox<N>,
-    /// Effects of the last step that are not carried out yet.
-    pending: VecDeque<(NodeId, Effect<N>)>,
+    /// Effects of the latest steps that are not carried out yet, one outbox a step.
+    pending: VecDeque<(NodeId, Outbox<N>)>,
+    /// Empty outboxes to use again.
+    spare: Vec<Outbox<N>>,
     happenings: VecDeque<Happening>,
     invariants: Invariants,
     watches_writes: bool,
@@ -109,8 +110,8 @@ impl<N: Node> Simulator<N> {
             disk: stream("disk"),
             timers: stream("timers"),
             targets: stream("targets"),
-            outbox: Outbox::default(),
             pending: VecDeque::new(),
+            spare: Vec::new(),
             happenings: VecDeque::new(),
             invariants: Invariants::default(),
             watches_writes: false,
@@ -130,18 +131,19 @@ impl<N: Node> Simulator<N> {
 
     fn start(&mut self, node: NodeId) {
         let clock = self.machines[node.index()].clock(self.now);
-        let started = self.world.start(node, clock, &mut self.outbox);
-        self.stepped(node, started);
+        let mut outbox = self.spare.pop().unwrap_or_default();
+        let started = self.world.start(node, clock, &mut outbox);
+        self.stepped(node, started, outbox);
     }
 
     fn step(&mut self, node: NodeId, input: Input<N>) {
         let clock = self.machines[node.index()].clock(self.now);
-        let stepped = self.world.step(node, clock, input, &mut self.outbox);
-        self.stepped(node, stepped);
+        let mut outbox = self.spare.pop().unwrap_or_default();
+        let stepped = self.world.step(node, clock, input, &mut outbox);
+        self.stepped(node, stepped, outbox);
     }
 
-    fn stepped(&mut self, node: NodeId, result: Result<(), Panicked>) {
-        self.pending.extend(self.outbox.drain().map(|effect| (node, effect)));
+    fn stepped(&mut self, node: NodeId, result: Result<(), Panicked>, mut outbox: Outbox<N>) {
         match result {
             Ok(()) => {
                 let found = self.world.view(node).and_then(|view| self.invariants.see(node, view));
@@ -149,11 +151,26 @@ impl<N: Node> Simulator<N> {
             }
             Err(Panicked(words)) => {
                 self.machines[node.index()].die();
-                self.pending.clear();
+                outbox.clear();
                 let sentence = format!("{node} panicked: {words}");
                 self.happenings.push_back(Happening::Found(NO_PANIC, sentence));
             }
         }
+        match outbox.is_empty() {
+            true => self.spare.push(outbox),
+            false => self.pending.push_back((node, outbox)),
+        }
+    }
+
+    /// The next effect to carry out.
+    fn next_effect(&mut self) -> Option<(NodeId, Effect<N>)> {
+        while let Some((node, outbox)) = self.pending.front_mut() {
+            if let Some(effect) = outbox.pop() {
+                return Some((*node, effect));
+            }
+            self.spare.extend(self.pending.pop_front().map(|(_, outbox)| outbox));
+        }
+        None
     }
 
     fn handle(&mut self, event: Event) {
@@ -273,7 +290,7 @@ impl<N: Node> Cluster for Simulator<N> {
             if let Some(happening) = self.happenings.pop_front() {
                 return Ok(Some(happening));
             }
-            if let Some((node, effect)) = self.pending.pop_front() {
+            if let Some((node, effect)) = self.next_effect() {
                 self.carry_out(node, effect);
                 continue;
             }

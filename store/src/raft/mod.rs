@@ -373,10 +373,15 @@ impl Raft {
             if self.holding.is_empty() {
                 return;
             }
-            for held in std::mem::take(&mut self.holding) {
+            let mut holding = std::mem::take(&mut self.holding);
+            for held in holding.drain(..) {
                 let waits_for_nothing = self.config.bugs.ack_before_fsync;
                 let free = if waits_for_nothing { Some(held) } else { self.hold.after_writes(held) };
                 free.into_iter().for_each(|held| self.release(held, out));
+            }
+            if self.holding.is_empty() {
+                // The same allocation serves the next step.
+                self.holding = holding;
             }
         }
     }

@@ -1,0 +1,96 @@
+//! What can be run: every size, time and target that a person or a file names, checked before anything starts.
+//!
+//! A zero where a span is needed makes virtual time stand still, and a node that there is not is out of every table's
+//! range, so both are bad input and not trouble.
+
+use crate::assemble::Usage;
+use harness::{Cut, Fault, MS, NodeId, SECOND, Settings, Strike, Target, Tier, Time};
+
+/// How large a cluster and a run are.
+pub struct Size {
+    /// How many nodes.
+    pub nodes: u8,
+    /// How many clients.
+    pub clients: u32,
+    /// How long clients ask.
+    pub time: Time,
+    /// Requests a second of all clients together.
+    pub rate: f64,
+    /// From one fault's start to the next one's.
+    pub every: Option<Time>,
+}
+
+/// Complains about sizes out of range.
+pub fn size(size: &Size) -> Result<(), Usage> {
+    let every = size.every.is_none_or(|every| every >= SECOND && every <= SECOND * 86_400);
+    first_wrong(&[
+        (size.nodes >= 1 && size.nodes <= 32, "--nodes takes 1 to 32"),
+        (size.clients >= 1 && size.clients <= 1000, "--clients takes 1 to 1000"),
+        (size.time >= SECOND && size.time <= SECOND * 86_400, "--time takes 1 second to 1 day"),
+        (size.rate > 0.0 && size.rate <= 100_000.0, "--rate takes more than 0 and at most 100000 a second"),
+        (every, "--every takes 1 second to 1 day"),
+    ])
+}
+
+/// Complains about times of the system with which it could not work at all.
+pub fn settings(settings: &Settings) -> Result<(), Usage> {
+    let Settings { heartbeat, election_low, election_high, request_timeout, attempt_timeout, .. } = settings;
+    let span = |time: &Time| *time >= MS && *time <= SECOND * 3600;
+    first_wrong(&[
+        (span(heartbeat), "settings: heartbeat takes 1 ms to 1 hour, in microseconds"),
+        (span(election_low), "settings: election_low takes 1 ms to 1 hour, in microseconds"),
+        (span(election_high), "settings: election_high takes 1 ms to 1 hour, in microseconds"),
+        (span(request_timeout), "settings: request_timeout takes 1 ms to 1 hour, in microseconds"),
+        (span(attempt_timeout), "settings: attempt_timeout takes 1 ms to 1 hour, in microseconds"),
+        (election_low <= election_high, "settings: election_low is above election_high"),
+        (settings.delay_low <= settings.delay_high, "settings: delay_low is above delay_high"),
+        (settings.sync_low <= settings.sync_high, "settings: sync_low is above sync_high"),
+        (settings.delay_high <= SECOND * 3600, "settings: delay_high takes at most 1 hour, in microseconds"),
+        (settings.sync_high <= SECOND * 3600, "settings: sync_high takes at most 1 hour, in microseconds"),
+        (settings.max_entries_per_append >= 1, "settings: max_entries_per_append takes at least 1"),
+        (settings.snapshot_every >= 1, "settings: snapshot_every takes at least 1"),
+    ])
+}
+
+/// Complains about the first strike that cannot be carried out on a cluster of `nodes` in this tier.
+pub fn strikes(strikes: &[Strike], nodes: u8, tier: Tier) -> Result<(), Usage> {
+    for (number, Strike { fault, .. }) in (1..).zip(strikes) {
+        let wrong = |why: String| Err(Usage(format!("strike {number} cannot be done: {why}")));
+        if let Some(node) = named(fault).into_iter().find(|node| node.0 >= nodes) {
+            let last = nodes.saturating_sub(1);
+            return wrong(format!("there is no node {}; a cluster of {nodes} has nodes 0 to {last}", node.0));
+        }
+        match fault {
+            Fault::Clock { rate, .. } if !(1..=10_000).contains(rate) => {
+                return wrong(format!("a clock's rate of {rate} %; 1 to 10000 can be set"));
+            }
+            Fault::Links { loss, duplicate, .. } if *loss > 100 || *duplicate > 100 => {
+                return wrong("more than 100 % of the messages".to_string());
+            }
+            Fault::PowerLoss(_) if tier == Tier::Local => {
+                return wrong("a loss of power cannot be done to real processes: use --tier sim".to_string());
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// The nodes that a fault names by number.
+fn named(fault: &Fault) -> Vec<NodeId> {
+    let target = match fault {
+        Fault::Kill(target) | Fault::PowerLoss(target) | Fault::Pause(target) => target,
+        Fault::Clock { target, .. } | Fault::SlowDisk { target, .. } => target,
+        Fault::Partition(Cut::Isolate(target) | Cut::Minority(target) | Cut::Mute(target)) => target,
+        Fault::Partition(Cut::Links(links)) => return links.iter().flat_map(|(from, to)| [*from, *to]).collect(),
+        Fault::Links { .. } | Fault::Nothing => return Vec::new(),
+    };
+    match target {
+        Target::Node(node) => vec![*node],
+        Target::Leader | Target::Follower | Target::Marked | Target::All => Vec::new(),
+    }
+}
+
+fn first_wrong(limits: &[(bool, &str)]) -> Result<(), Usage> {
+    limits.iter().find(|(fits, _)| !fits).map_or(Ok(()), |(_, why)| Err(Usage((*why).to_string())))
+}

@@ -1,0 +1,173 @@
+//! Campaigns: expected beside observed, green only if all is as expected, and the same table for any number of jobs.
+
+mod binary;
+
+use binary::{folder, perjury};
+use serde_json::Value;
+use std::fs;
+
+const AS_EXPECTED: &str = "seeds = 3
+[[cell]]
+design = \"raft\"
+workload = \"register\"
+nemesis = \"kill\"
+expected = \"held\"
+[[cell]]
+design = \"sl-async-fo\"
+workload = \"registration\"
+nemesis = \"isolate-leader\"
+expected = \"violated\"
+classes = [\"double-ack\"]
+[[cell]]
+design = \"sl-async-fo\"
+workload = \"registration\"
+nemesis = \"calm\"
+expected = \"held\"
+";
+
+const MISSED: &str = "seeds = 2
+[[cell]]
+design = \"raft\"
+workload = \"set\"
+nemesis = \"halves\"
+expected = \"violated\"
+classes = [\"lost\"]
+first_seed = 5
+";
+
+const UNEXPECTED: &str = "seeds = 2
+[[cell]]
+design = \"sl-async-fo\"
+workload = \"bank\"
+nemesis = \"isolate-leader\"
+expected = \"held\"
+";
+
+#[test]
+fn as_expected_is_green_and_keeps_nothing() {
+    let dir = folder();
+    fs::write(dir.path().join("c.toml"), AS_EXPECTED).expect("written");
+    let ended = perjury(dir.path(), "campaign c.toml");
+    assert_eq!(ended.code, 0, "{ended:?}");
+    assert!(ended.out.ends_with("3 cells, 9 runs, 0 not as expected\n"), "{}", ended.out);
+    let row = ended.out.lines().find(|line| line.starts_with("sl-async-fo registration")).expect("a row");
+    assert!(row.contains("V 3/3") && row.contains("H 0/3"), "{row}");
+    assert!(!dir.path().join("runs").exists());
+    let kept = perjury(dir.path(), "campaign c.toml --out kept");
+    assert_eq!((kept.code, &kept.out), (0, &ended.out));
+    let caught = dir.path().join("kept/sl-async-fo-registration-isolate-leader");
+    assert_eq!(fs::read_dir(caught).expect("the caught run is kept").count(), 1);
+}
+
+#[test]
+fn a_violation_that_does_not_come_is_not_as_expected() {
+    let dir = folder();
+    fs::write(dir.path().join("c.toml"), MISSED).expect("written");
+    let ended = perjury(dir.path(), "campaign c.toml");
+    assert_eq!(ended.code, 4, "{ended:?}");
+    assert!(ended.out.contains("!V 0/2") && ended.out.contains("none of 2 runs was violated by lost"), "{}", ended.out);
+    replays(&dir, &ended.out, 0, "seed 5");
+}
+
+#[test]
+fn a_violation_that_nobody_expects_is_not_as_expected() {
+    let dir = folder();
+    fs::write(dir.path().join("c.toml"), UNEXPECTED).expect("written");
+    let ended = perjury(dir.path(), "campaign c.toml");
+    assert_eq!(ended.code, 4, "{ended:?}");
+    assert!(
+        ended.out.contains("!H 2/2") && ended.out.contains("expected held; 2 runs were violated by lost"),
+        "{}",
+        ended.out
+    );
+    replays(&dir, &ended.out, 1, "seed 1");
+}
+
+#[test]
+fn a_wrong_class_and_a_vacuous_cell_are_not_as_expected() {
+    let dir = folder();
+    let other = AS_EXPECTED.replace("double-ack", "owner-lost");
+    let vacuous = MISSED.replace("halves", "nothing").replace("violated", "maybe");
+    for (text, expected) in
+        [(other, "violated by double-ack, first seed 1"), (vacuous, "2 runs tested nothing, first seed 5")]
+    {
+        fs::write(dir.path().join("c.toml"), text).expect("written");
+        let ended = perjury(dir.path(), "campaign c.toml");
+        assert_eq!(ended.code, 4, "{ended:?}");
+        assert!(ended.out.contains(expected), "{}", ended.out);
+    }
+}
+
+/// The printed command works, from where it was printed.
+fn replays(dir: &tempfile::TempDir, out: &str, code: i32, seed: &str) {
+    let command = out.lines().find_map(|line| line.trim().strip_prefix("perjury replay ")).expect("a command");
+    let again = perjury(dir.path(), &format!("replay {command}"));
+    assert_eq!(again.code, code, "{again:?}");
+    assert!(again.out.contains("byte-equal"), "{}", again.out);
+    let report = perjury(dir.path(), &format!("report {command}"));
+    assert!(report.out.contains(seed), "{}", report.out);
+}
+
+#[test]
+fn json_and_junit_say_the_same() {
+    let dir = folder();
+    fs::write(dir.path().join("c.toml"), format!("{AS_EXPECTED}{}", MISSED.replace("seeds = 2\n", "")))
+        .expect("written");
+    let ended = perjury(dir.path(), "campaign c.toml --json --junit c.xml");
+    assert_eq!(ended.code, 4, "{ended:?}");
+    let json: Value = serde_json::from_str(&ended.out).expect("JSON");
+    assert_eq!((&json["format"], &json["exit"]), (&Value::from(1), &Value::from(4)));
+    let cells = json["cells"].as_array().expect("cells");
+    assert_eq!(cells.len(), 4);
+    let names: Vec<&str> = cells.iter().filter_map(|cell| cell["nemesis"].as_str()).collect();
+    assert_eq!(names, ["kill", "isolate-leader", "calm", "halves"]);
+    assert_eq!((&cells[0]["observed"]["held"], &cells[0]["surprise"]), (&Value::from(3), &Value::Null));
+    assert_eq!(cells[1]["expected"]["violated"], Value::from(vec!["double-ack"]));
+    assert_eq!((&cells[3]["first_seed"], &cells[3]["seeds"]), (&Value::from(5), &Value::from(3)));
+    assert!(cells[3]["surprise"].as_str().is_some_and(|words| words.starts_with("none of 3 runs")), "{}", cells[3]);
+    let xml = fs::read_to_string(dir.path().join("c.xml")).expect("a file");
+    assert!(xml.starts_with("<?xml"), "{xml}");
+    assert_eq!((xml.matches("<testcase ").count(), xml.matches("<failure ").count()), (4, 1), "{xml}");
+}
+
+#[test]
+fn filters_choose_cells() {
+    let dir = folder();
+    let names = |flags: &str| -> Vec<[String; 3]> {
+        let ended = perjury(dir.path(), &format!("campaign --seeds 1 --json --jobs 2 {flags}"));
+        let json: Value = serde_json::from_str(&ended.out).expect("JSON");
+        let name = |cell: &Value, key: &str| cell[key].as_str().expect("a name").to_string();
+        let cells = json["cells"].as_array().expect("cells");
+        cells.iter().map(|cell| ["design", "workload", "nemesis"].map(|key| name(cell, key))).collect()
+    };
+    let one = names("--design ll-quorum --workload set --fault halves");
+    assert_eq!(one, [["ll-quorum", "set", "halves"].map(String::from)]);
+    let row = names("--design raft --fault kill");
+    assert!(row.iter().all(|[design, _, nemesis]| (design.as_str(), nemesis.as_str()) == ("raft", "kill")), "{row:?}");
+    assert_eq!(row.len(), workloads::WORKLOADS.len());
+    let column = names("--workload bank --fault calm");
+    assert_eq!(column.len(), store::DESIGNS.len());
+}
+
+#[test]
+fn the_table_does_not_depend_on_the_number_of_jobs() {
+    let dir = folder();
+    let table =
+        |jobs: usize| perjury(dir.path(), &format!("campaign --seeds 2 --fault mixed --out jobs{jobs} --jobs {jobs}"));
+    let (one, three) = (table(1), table(3));
+    // The folders that surprising cells name are dated.
+    let said =
+        |out: &str| out.lines().filter(|line| !line.contains("perjury replay")).map(String::from).collect::<Vec<_>>();
+    assert_eq!((one.code, said(&one.out)), (three.code, said(&three.out)));
+    assert!(said(&one.out).len() > 16, "{}", one.out);
+}
+
+#[test]
+fn cells_that_differ_in_size_only_have_rows_of_their_own() {
+    let dir = folder();
+    let small =
+        "[[cell]]\ndesign = \"raft\"\nworkload = \"register\"\nnemesis = \"kill\"\nexpected = \"held\"\nnodes = 3\n";
+    fs::write(dir.path().join("c.toml"), format!("{AS_EXPECTED}{small}{small}")).expect("written");
+    let ended = perjury(dir.path(), "campaign c.toml --seeds 1");
+    assert_eq!(ended.out.lines().filter(|line| line.starts_with("raft register")).count(), 3, "{}", ended.out);
+}

@@ -1,0 +1,370 @@
+//! Plays a schedule on a [`World`]: the driver in which nothing happens by itself.
+
+use super::{Count, Line, Link, Script, TICK};
+use crate::fault::{self, Cut, Fault, Target};
+use crate::files::Malformed;
+use crate::history::{Event, History, Phase, ProcessId, What};
+use crate::invariants::{Invariants, NO_PANIC};
+use crate::node::{Effect, Input, LocalClock, Mark, Node, NodeId, Outbox, RequestId, Timer};
+use crate::op::Op;
+use crate::outcome::{Outcome, Reason};
+use crate::time::Time;
+use crate::world::{Panicked, World};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// What cannot be done, and what would be possible.
+type Complaint = (String, String);
+
+/// Settling takes no more rounds than this, unless nodes talk for ever.
+const ROUNDS: usize = 10_000;
+
+/// Plays all lines.
+pub(super) fn history<N: Node>(script: &Script, config: N::Config, clients: u32) -> Result<History, Malformed> {
+    let mut stage = Stage::<N>::new(script.nodes, config, clients);
+    stage.record(What::Phase(Phase::Chaos));
+    (0..script.nodes).map(NodeId).for_each(|node| stage.wake(node));
+    for (number, line) in &script.lines {
+        stage.now += TICK;
+        match stage.line(line) {
+            Err((wrong, expected)) if !stage.broken => {
+                return Err(Malformed::new(format!("{}:{number}", script.name), wrong, expected));
+            }
+            _ => {}
+        }
+    }
+    for node in (0..script.nodes).map(NodeId) {
+        if let Some(digest) = stage.world.node(node).map(Node::digest) {
+            stage.record(What::Digest { node, digest });
+        }
+    }
+    Ok(stage.history)
+}
+
+struct Stage<N: Node> {
+    now: Time,
+    world: World<N>,
+    /// What is on the way, oldest first.
+    links: BTreeMap<Link, VecDeque<N::Message>>,
+    /// Each with the strike that cut it.
+    cuts: BTreeMap<Link, usize>,
+    /// Messages that cuts have stopped.
+    stopped: usize,
+    /// Indexes of armed timers, by node.
+    armed: Vec<BTreeSet<usize>>,
+    askers: Vec<Asker>,
+    /// The strike that killed a node, and what it did.
+    killed: BTreeMap<NodeId, (usize, String)>,
+    struck: usize,
+    outbox: Outbox<N>,
+    invariants: Invariants,
+    history: History,
+    /// An invariant is broken: lines may no longer fit.
+    broken: bool,
+}
+
+/// A client.
+struct Asker {
+    process: ProcessId,
+    number: u32,
+    open: Option<Open>,
+}
+
+struct Open {
+    id: RequestId,
+    op: Op,
+    /// How many nodes may still act on it.
+    uncertain: usize,
+}
+
+impl<N: Node> Stage<N> {
+    fn new(nodes: u8, config: N::Config, clients: u32) -> Stage<N> {
+        let asker = |client| Asker { process: ProcessId(client), number: 0, open: None };
+        Stage {
+            now: Time::ZERO,
+            world: World::new(config, nodes),
+            links: BTreeMap::new(),
+            cuts: BTreeMap::new(),
+            stopped: 0,
+            armed: vec![BTreeSet::new(); nodes.into()],
+            askers: (0..clients).map(asker).collect(),
+            killed: BTreeMap::new(),
+            struck: 0,
+            outbox: Outbox::default(),
+            invariants: Invariants::default(),
+            history: History::default(),
+            broken: false,
+        }
+    }
+
+    fn line(&mut self, line: &Line) -> Result<(), Complaint> {
+        match line {
+            Line::Fire { node, timer } => self.fire(*node, timer),
+            Line::Deliver { link, count } => {
+                self.take(*link, *count)?.into_iter().for_each(|message| self.receive(*link, message));
+                Ok(())
+            }
+            Line::Drop { link, count } => self.take(*link, *count).map(drop),
+            Line::Late(link) => {
+                let oldest = self.take(*link, Count::Exactly(1))?;
+                self.links.entry(*link).or_default().extend(oldest);
+                Ok(())
+            }
+            Line::Twice(link) => {
+                let oldest = self.take(*link, Count::Exactly(1))?.remove(0);
+                self.links.entry(*link).or_default().push_front(oldest.clone());
+                self.receive(*link, oldest);
+                Ok(())
+            }
+            Line::Sync { node, count } => self.sync(*node, *count),
+            Line::Settle(nodes) => self.settle(nodes),
+            Line::Ask { client, node, op } => self.ask(*client as usize, *node, op),
+            Line::Again { client, node } => self.again(*client as usize, *node),
+            Line::Kill(node) => self.kill(*node, false),
+            Line::Power(node) => self.kill(*node, true),
+            Line::Start(node) => self.start(*node),
+            Line::Cut(one, other) => self.cut(*one, *other),
+            Line::Heal => self.heal(),
+            Line::Wait(span) => {
+                self.now += *span;
+                Ok(())
+            }
+            Line::Final => {
+                self.record(What::Phase(Phase::Heal));
+                self.record(What::Phase(Phase::Final));
+                Ok(())
+            }
+        }
+    }
+
+    fn record(&mut self, what: What) {
+        self.history.events.push(Event { time: self.now, what });
+    }
+
+    fn clock(&self) -> LocalClock {
+        LocalClock { wall: Time(1_000_000_000_000) + self.now, monotonic: self.now }
+    }
+
+    fn wake(&mut self, node: NodeId) {
+        let started = self.world.start(node, self.clock(), &mut self.outbox);
+        self.stepped(node, started);
+    }
+
+    fn step(&mut self, node: NodeId, input: Input<N>) {
+        let stepped = self.world.step(node, self.clock(), input, &mut self.outbox);
+        self.stepped(node, stepped);
+    }
+
+    fn stepped(&mut self, node: NodeId, result: Result<(), Panicked>) {
+        let effects: Vec<Effect<N>> = self.outbox.drain().collect();
+        let found = match result {
+            Ok(()) => {
+                effects.into_iter().for_each(|effect| self.carry_out(node, effect));
+                self.world.view(node).and_then(|view| self.invariants.see(node, view))
+            }
+            Err(Panicked(words)) => {
+                self.armed[node.index()].clear();
+                Some((NO_PANIC, format!("{node} panicked: {words}")))
+            }
+        };
+        if let Some((invariant, sentence)) = found {
+            self.broken = true;
+            self.record(What::Finding { invariant: Cow::Borrowed(invariant), sentence });
+        }
+    }
+
+    fn carry_out(&mut self, node: NodeId, effect: Effect<N>) {
+        let armed = &mut self.armed[node.index()];
+        match effect {
+            Effect::Send { to, .. } if self.cuts.contains_key(&(node, to)) => self.stopped += 1,
+            Effect::Send { to, message } => self.links.entry((node, to)).or_default().push_back(message),
+            Effect::Reply { to, outcome } => self.answered(to, outcome),
+            Effect::Persist(record) => self.world.write(node, record),
+            Effect::SetTimer { timer, .. } => drop(armed.insert(timer.index())),
+            Effect::CancelTimer(timer) => drop(armed.remove(&timer.index())),
+            Effect::Mark(mark) => self.record(What::Mark { node, mark: Cow::Borrowed(mark.name()) }),
+        }
+    }
+
+    fn fire(&mut self, node: NodeId, name: &str) -> Result<(), Complaint> {
+        let spelt = |index: usize| format!("{:?}", N::Timer::at(index)).to_lowercase();
+        let armed = &mut self.armed[node.index()];
+        match armed.iter().copied().find(|index| spelt(*index) == name) {
+            Some(index) => {
+                armed.remove(&index);
+                self.step(node, Input::Fire(N::Timer::at(index)));
+                Ok(())
+            }
+            None => {
+                let names: Vec<String> = armed.iter().map(|index| spelt(*index)).collect();
+                let expected = if names.is_empty() { "none is".to_string() } else { names.join(" or ") };
+                Err((format!("no timer \"{name}\" of {node} is armed"), format!("one that is: {expected}")))
+            }
+        }
+    }
+
+    /// Takes the oldest messages off a link.
+    fn take(&mut self, (from, to): Link, count: Count) -> Result<Vec<N::Message>, Complaint> {
+        let link = self.links.entry((from, to)).or_default();
+        let count = exactly(count, link.len(), || format!("messages are on the way from {from} to {to}"))?;
+        Ok(link.drain(..count).collect())
+    }
+
+    fn receive(&mut self, (from, to): Link, message: N::Message) {
+        self.step(to, Input::Receive { from, message });
+    }
+
+    fn sync(&mut self, node: NodeId, count: Count) -> Result<(), Complaint> {
+        let there = if self.world.node(node).is_some() { self.world.unsynced(node) } else { 0 };
+        let count = exactly(count, there, || format!("writes of {node} are not synced"))?;
+        for _ in 0..count {
+            self.world.sync(node);
+            self.step(node, Input::Persisted { records: 1 });
+        }
+        Ok(())
+    }
+
+    fn settle(&mut self, nodes: &[NodeId]) -> Result<(), Complaint> {
+        for _ in 0..ROUNDS {
+            let mut quiet = true;
+            for to in nodes {
+                quiet &= self.world.node(*to).is_none() || self.world.unsynced(*to) == 0;
+                self.sync(*to, Count::All)?;
+                for from in nodes {
+                    if let Some(message) = self.links.get_mut(&(*from, *to)).and_then(VecDeque::pop_front) {
+                        quiet = false;
+                        self.receive((*from, *to), message);
+                    }
+                }
+            }
+            if quiet {
+                return Ok(());
+            }
+        }
+        Err(("these nodes never fall silent".to_string(), "delivery of a number of messages".to_string()))
+    }
+
+    fn ask(&mut self, client: usize, node: NodeId, op: &Op) -> Result<(), Complaint> {
+        let clients = self.askers.len() as u32;
+        let asker = &mut self.askers[client];
+        if let Some(open) = asker.open.take() {
+            let process = asker.process;
+            (asker.process, asker.number) = (ProcessId(process.0 + clients), 0);
+            self.record(What::Return { process, op: open.op, outcome: Outcome::Unknown(Reason::TimedOut) });
+        }
+        let asker = &mut self.askers[client];
+        asker.number += 1;
+        let (process, id) = (asker.process, RequestId { session: asker.process.0, number: asker.number });
+        asker.open = Some(Open { id, op: op.clone(), uncertain: 0 });
+        self.record(What::Invoke { process, op: op.clone() });
+        self.again(client, node)
+    }
+
+    fn again(&mut self, client: usize, node: NodeId) -> Result<(), Complaint> {
+        let Some(open) = &mut self.askers[client].open else {
+            let expected = "a client that waits for an answer".to_string();
+            return Err((format!("client {client} has asked nothing that is still open"), expected));
+        };
+        open.uncertain += 1;
+        let (id, op) = (open.id, open.op.clone());
+        match self.world.node(node) {
+            Some(_) => self.step(node, Input::Request { id, op }),
+            None => self.answered(id, Outcome::Failed(Reason::Refused)),
+        }
+        Ok(())
+    }
+
+    /// An answer reaches its client at once. It is a failure only if nobody else may still act on the request.
+    fn answered(&mut self, id: RequestId, outcome: Outcome) {
+        let client = id.session as usize % self.askers.len();
+        let asker = &mut self.askers[client];
+        let Some(open) = asker.open.as_mut().filter(|open| open.id == id) else { return };
+        let over = match outcome {
+            Outcome::Ok(_) => true,
+            Outcome::Failed(_) => {
+                open.uncertain = open.uncertain.saturating_sub(1);
+                open.uncertain == 0
+            }
+            Outcome::Unknown(_) => false,
+        };
+        if over && let Some(open) = asker.open.take() {
+            let process = asker.process;
+            self.record(What::Return { process, op: open.op, outcome });
+        }
+    }
+
+    fn began(&mut self, fault: Fault) -> usize {
+        let strike = self.struck;
+        self.struck += 1;
+        self.record(What::Began { strike, fault });
+        strike
+    }
+
+    fn ended(&mut self, strike: usize, measured: String) {
+        self.record(What::Ended { strike, effect: fault::Effect { effective: true, measured } });
+    }
+
+    fn kill(&mut self, node: NodeId, power: bool) -> Result<(), Complaint> {
+        if self.world.node(node).is_none() {
+            return Err((format!("{node} is dead"), "a node that lives".to_string()));
+        }
+        let (target, lost) = (Target::Node(node), self.world.unsynced(node));
+        let (fault, did) = match power {
+            true => (Fault::PowerLoss(target), format!("{node} lost power and {lost} unsynced records")),
+            false => (Fault::Kill(target), format!("{node} was killed")),
+        };
+        let strike = self.began(fault);
+        if power {
+            self.world.power_loss(node);
+        } else {
+            self.world.kill(node);
+        }
+        self.links.iter_mut().filter(|((_, to), _)| *to == node).for_each(|(_, link)| link.clear());
+        self.armed[node.index()].clear();
+        self.killed.insert(node, (strike, did));
+        Ok(())
+    }
+
+    fn start(&mut self, node: NodeId) -> Result<(), Complaint> {
+        let Some((strike, did)) = self.killed.remove(&node) else {
+            return Err((format!("{node} runs, or died of itself"), "a node that was killed".to_string()));
+        };
+        self.wake(node);
+        self.ended(strike, did);
+        Ok(())
+    }
+
+    fn cut(&mut self, one: NodeId, other: NodeId) -> Result<(), Complaint> {
+        let links = [(one, other), (other, one)];
+        if self.cuts.contains_key(&links[0]) {
+            return Err((format!("{one} and {other} are cut apart"), "a link that is not cut".to_string()));
+        }
+        let strike = self.began(Fault::Partition(Cut::Links(links.to_vec())));
+        for link in links {
+            self.cuts.insert(link, strike);
+            self.stopped += self.links.remove(&link).map_or(0, |messages| messages.len());
+        }
+        Ok(())
+    }
+
+    fn heal(&mut self) -> Result<(), Complaint> {
+        if self.cuts.is_empty() {
+            return Err(("nothing is cut".to_string(), "a cut before".to_string()));
+        }
+        let strikes: BTreeSet<usize> = std::mem::take(&mut self.cuts).into_values().collect();
+        let stopped = std::mem::take(&mut self.stopped);
+        for strike in strikes {
+            self.ended(strike, format!("{stopped} messages stopped in all"));
+        }
+        Ok(())
+    }
+}
+
+/// The number that `count` means, of so many that are there.
+fn exactly(count: Count, there: usize, of: impl Fn() -> String) -> Result<usize, Complaint> {
+    match count {
+        Count::All => Ok(there),
+        Count::Exactly(count) if count <= there => Ok(count),
+        Count::Exactly(count) => Err((format!("{count} are wanted"), format!("at most {there}: so many {}", of()))),
+    }
+}
