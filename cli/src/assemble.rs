@@ -145,7 +145,8 @@ fn nemesis_error(name: &str) -> Usage {
     nemesis(name).map_or_else(|usage| usage, |_| Usage(format!("the nemesis \"{name}\" could not be planned")))
 }
 
-fn shape(request: &Request) -> Shape {
+/// The size of what is asked for.
+pub fn shape(request: &Request) -> Shape {
     Shape {
         nodes: request.nodes,
         clients: request.clients,
@@ -160,7 +161,8 @@ fn shape(request: &Request) -> Shape {
 /// Complains about what cannot be run.
 pub fn check(request: &Request) -> Result<(), Usage> {
     switches(&request.design, &request.switches)?;
-    for part in request.nemesis.split('+').map(str::trim) {
+    let drawn = if request.strikes.is_none() { request.nemesis.as_str() } else { harness::gate::CALM };
+    for part in drawn.split('+').map(str::trim) {
         if !nemesis(part)?.tiers.contains(&request.tier) {
             let mend = "use --tier sim, or another nemesis";
             return Err(Usage(format!("{part} cannot be done to real processes: {mend}")));

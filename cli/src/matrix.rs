@@ -1,11 +1,12 @@
 //! The built-in matrix, and campaign files that say the same for a user's own.
 
-use crate::assemble::{Request, Usage, design, nemesis, workload};
-use harness::Time;
+use crate::assemble::{Request, Usage, design, nemesis, shape, workload};
 use harness::campaign::{Cell, Expected};
 use harness::files::Malformed;
+use harness::{Seed, Time};
 use serde::Deserialize;
 use store::expected::{FAULTS, WORKLOADS, expected};
+use store::mutants::{MUTANTS, Mutant};
 
 /// A cell of the built-in matrix, or of a file, with the usual sizes.
 fn cell(design: &str, workload: &str, nemesis: &str, expected: Expected, seeds: (u64, u64)) -> Cell {
@@ -38,6 +39,23 @@ pub fn built_in(seeds: u64) -> Vec<Cell> {
         }
     }
     cells
+}
+
+/// A nemesis of this prefix and the name of a deliberate bug is the one with which that bug is caught.
+pub const MUTANT: &str = "mutant/";
+
+/// Every deliberate bug in the cell that catches it.
+pub fn mutants() -> Vec<Cell> {
+    MUTANTS.iter().map(|mutant| mutant_cell(mutant, true)).collect()
+}
+
+/// A deliberate bug's cell, with the bug on or off.
+pub fn mutant_cell(mutant: &Mutant, on: bool) -> Cell {
+    let nemesis = format!("{MUTANT}{}", mutant.switch);
+    let expected = if on { Expected::Caught } else { Expected::Held };
+    let usual = cell(mutant.design, mutant.workload, &nemesis, expected, (1, mutant.seeds));
+    let switches = if on { vec![mutant.switch.to_string()] } else { Vec::new() };
+    Cell { switches, nodes: mutant.nodes, settings: (mutant.settings)(), ..usual }
 }
 
 /// A campaign file.
@@ -84,7 +102,7 @@ enum FileExpected {
 /// Where it is no campaign, or names what there is not.
 pub fn read(name: &str, text: &str, seeds: u64) -> Result<Vec<Cell>, Malformed> {
     let file: File = toml::from_str(text).map_err(|error| {
-        let line = error.span().map_or(1, |span| text[..span.start].lines().count().max(1));
+        let line = error.span().map_or(1, |span| 1 + text[..span.start].matches('\n').count());
         let expected = "[[cell]] tables with design, workload, nemesis and expected (held, violated or maybe)";
         Malformed::new(format!("{name}:{line}"), error.message(), expected)
     })?;
@@ -131,14 +149,15 @@ fn to_cell(place: &str, from: FileCell, seeds: u64) -> Result<Cell, Malformed> {
         settings: from.settings.unwrap_or_default(),
         ..usual
     };
-    let fits = crate::assemble::check(&request(&made));
+    let fits = crate::assemble::check(&request(&made, Seed(1)));
     fits.map_err(|usage| Malformed::new(place, usage, "a cell that can be run"))?;
     Ok(made)
 }
 
-/// What to run for a cell, but for the seed.
-pub fn request(cell: &Cell) -> Request {
-    Request {
+/// What to run for a cell with one seed.
+pub fn request(cell: &Cell, seed: Seed) -> Request {
+    let asked = Request {
+        seed,
         design: cell.design.clone(),
         switches: cell.switches.clone(),
         workload: cell.workload.clone(),
@@ -149,7 +168,11 @@ pub fn request(cell: &Cell) -> Request {
         rate: cell.rate,
         settings: cell.settings.clone(),
         ..Request::default()
-    }
+    };
+    let mutant = cell.nemesis.strip_prefix(MUTANT);
+    let mutant = mutant.and_then(|switch| MUTANTS.iter().find(|mutant| mutant.switch == switch));
+    let strikes = mutant.map(|mutant| (mutant.strikes)(&shape(&asked), &mut seed.stream("nemesis/mutant")));
+    Request { strikes, ..asked }
 }
 
 #[cfg(test)]
@@ -197,7 +220,7 @@ time = 12.5
         let cells = built_in(20);
         assert_eq!(cells.len(), store::DESIGNS.len() * WORKLOADS.len() * FAULTS.len());
         for cell in cells {
-            crate::assemble::check(&request(&cell)).expect("a cell that can be run");
+            crate::assemble::check(&request(&cell, Seed(1))).expect("a cell that can be run");
         }
     }
 }

@@ -113,11 +113,11 @@ fn a_malformed_history_names_file_line_and_what_was_expected() {
     ];
     for (text, line, expected) in cases {
         fs::write(dir.path().join("h.jsonl"), text).expect("written");
-        refused(dir.path(), "check h.jsonl", &[&format!("h.jsonl:{line}: "), expected]);
+        refused(dir.path(), "check h.jsonl", &[&format!("h.jsonl:{line}:"), expected]);
     }
     // All files are read before the first is judged.
     fs::write(dir.path().join("good.jsonl"), format!("{ask}\n{answer}\n")).expect("written");
-    refused(dir.path(), "check good.jsonl h.jsonl", &["h.jsonl:1: "]);
+    refused(dir.path(), "check good.jsonl h.jsonl", &["h.jsonl:1:"]);
     let most = ask.replace("\"process\":0", "\"process\":4294967295");
     fs::write(dir.path().join("most.jsonl"), most).expect("written");
     assert_eq!(perjury(dir.path(), "check most.jsonl").code, 3, "the last process there can be, and nothing to judge");

@@ -50,6 +50,7 @@ fn as_expected_is_green_and_keeps_nothing() {
     let ended = perjury(dir.path(), "campaign c.toml");
     assert_eq!(ended.code, 0, "{ended:?}");
     assert!(ended.out.ends_with("3 cells, 9 runs, 0 not as expected\n"), "{}", ended.out);
+    assert!(ended.err.contains("9 of 9 runs\n"), "{}", ended.err);
     let row = ended.out.lines().find(|line| line.starts_with("sl-async-fo registration")).expect("a row");
     assert!(row.contains("V 3/3") && row.contains("H 0/3"), "{row}");
     assert!(!dir.path().join("runs").exists());

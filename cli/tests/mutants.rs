@@ -1,8 +1,9 @@
 //! Every deliberate bug that has a cell is caught in it, by random seeds and by a scripted schedule, and with the bug
 //! switched off nothing is found there. `cargo test --release -p perjury --test mutants -- --nocapture` prints the table.
 
-use harness::{Judgement, Seed, Shape, Tier, Verdict};
-use perjury::assemble::{Request, judgement, plan, try_out};
+use harness::{Judgement, Seed, Verdict};
+use perjury::assemble::{judgement, plan, try_out};
+use perjury::matrix::{mutant_cell, request};
 use std::collections::BTreeMap;
 use store::mutants::{Caught, MUTANTS, Mutant, table};
 
@@ -11,8 +12,8 @@ const INVARIANTS: &str = "invariants";
 /// Seeds of a control.
 const CONTROL: u64 = 50;
 
-/// Who sees a bug in random runs: the clients by their history, an observer by an invariant. What is not said here holds
-/// too: a bug that only one of them sees would escape a harness that has only the other.
+/// Who sees a bug in random runs: the clients by their history, an observer by an invariant. A bug that only one of them
+/// sees would escape a harness that has only the other.
 const SEEN_BY: &[(&str, bool, bool)] = &[
     ("vote-not-persisted", false, true),
     ("ack-before-fsync", true, true),
@@ -74,31 +75,8 @@ fn hunt(mutant: &Mutant) -> Caught {
 }
 
 fn judged(mutant: &Mutant, seed: u64, on: bool) -> Judgement {
-    let plan = plan(&request(mutant, Seed(seed), on)).expect("the names of a mutant are known");
+    let plan = plan(&request(&mutant_cell(mutant, on), Seed(seed))).expect("the names of a mutant are known");
     try_out(&plan).expect("the simulator has no trouble").1
-}
-
-fn request(mutant: &Mutant, seed: Seed, on: bool) -> Request {
-    let usual = Request::default();
-    let shape = Shape {
-        nodes: mutant.nodes,
-        clients: usual.clients,
-        time: usual.time,
-        rate: usual.rate,
-        every: None,
-        settings: (mutant.settings)(),
-        tier: Tier::Sim,
-    };
-    Request {
-        design: mutant.design.to_string(),
-        switches: if on { vec![mutant.switch.to_string()] } else { Vec::new() },
-        workload: mutant.workload.to_string(),
-        strikes: Some((mutant.strikes)(&shape, &mut seed.stream("nemesis/mutant"))),
-        seed,
-        nodes: mutant.nodes,
-        settings: (mutant.settings)(),
-        ..usual
-    }
 }
 
 /// Does it judge what clients were told? Availability judges times, and is only the wake of other trouble here.

@@ -46,6 +46,8 @@ fn the_promised_command_finds_a_double_acknowledgement_and_explains_it() {
         (json.code, json.out.trim()),
         (1, fs::read_to_string(run.join("verdict.json")).expect("a verdict").trim())
     );
+    let report = perjury(dir.path(), "report runs/latest/ --format json");
+    assert_eq!((report.code, &report.out), (0, &json.out), "judged anew, and the replay command outlives the link");
     let verdict: serde_json::Value = serde_json::from_str(&json.out).expect("JSON");
     assert_eq!(verdict["format"], 1);
 }
@@ -191,7 +193,7 @@ fn a_history_cut_off_by_a_kill_is_readable_and_half_a_line_is_named() {
         assert_eq!(history.events[..], run.history.events[..kept]);
         let half: String = cut + &text.lines().nth(kept).expect("one more line")[..20];
         let complaint = harness::files::history::read("h.jsonl", &half).expect_err("half a line").to_string();
-        assert!(complaint.starts_with(&format!("h.jsonl:{}: ", kept + 1)), "{complaint}");
+        assert!(complaint.starts_with(&format!("h.jsonl:{}:", kept + 1)), "{complaint}");
     }
     let dir = folder();
     assert_eq!(perjury(dir.path(), "run --workload bank --nemesis halves").code, 0);

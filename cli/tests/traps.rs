@@ -40,7 +40,7 @@ fn a_nemesis_that_does_nothing_is_vacuous() {
     let ended = perjury(dir.path(), "run --nemesis nothing");
     assert_eq!(ended.code, 3, "{ended:?}");
     assert!(ended.out.starts_with("vacuous: \"nothing\" at "), "{}", ended.out);
-    assert!(ended.out.contains("had no effect"), "{}", ended.out);
+    assert!(ended.out.contains("had no effect") && ended.err.is_empty(), "{ended:?}");
 }
 
 #[test]
@@ -83,11 +83,13 @@ fn a_generator_without_reads_is_vacuous() {
         let mut blind = plan(&request).expect("known names");
         blind.asks.retain(|ask| !ask.op.is_read());
         blind.finals.clear();
-        let (run, _) = try_out(&blind).expect("no troubles");
-        let yes = |opinion: &Opinion| matches!(opinion.verdict, Verdict::Held | Verdict::Vacuous(_));
-        let judgement = judge(&run, workload.checkers, Budget::default());
-        assert!(judgement.opinions.iter().all(yes), "{}: {judgement:?}", workload.name);
-        vacuous(judgement.verdict);
+        match (workload.name, verdict(&blind)) {
+            ("register", verdict) => assert!(vacuous(verdict).starts_with("no read was acknowledged")),
+            // Those whose promise is about the end say so themselves before anybody counts reads. None of it is a pass.
+            (name, verdict) => {
+                assert!(matches!(verdict, Verdict::Vacuous(_) | Verdict::Unknown(_)), "{name}: {verdict:?}")
+            }
+        }
     }
 }
 
@@ -177,7 +179,7 @@ fn a_step_that_panics_is_a_finding_and_not_a_crash() {
     assert!(findings[0].2.ends_with("panicked: the thirtieth request is one too many"), "{findings:?}");
     match judge(&run, &[checkers::INVARIANTS], Budget::default()).verdict {
         Verdict::Violated(anomaly) => {
-            assert_eq!(anomaly.class, "no step panics");
+            assert_eq!(anomaly.class, "panic");
             assert!(anomaly.sentences.iter().any(|sentence| sentence.contains("thirtieth")), "{anomaly:?}");
         }
         other => panic!("{other:?}"),

@@ -48,6 +48,8 @@ pub enum Expected {
     Violated(Vec<String>),
     /// Runs hold or are violated in one of these classes: found by luck only.
     Maybe(Vec<String>),
+    /// At least one run is violated, whatever becomes of the others: what a deliberate bug must come to in its cell.
+    Caught,
 }
 
 /// What came out of a cell.
@@ -84,6 +86,9 @@ impl Observed {
 
     /// What is not as expected, if anything.
     pub fn surprise(&self, expected: &Expected) -> Option<String> {
+        if *expected == Expected::Caught {
+            return self.violated.is_empty().then(|| "no run was violated: the bug was not caught".to_string());
+        }
         if let Some((count, seed, why)) = &self.vacuous {
             return Some(format!("{count} runs tested nothing, first seed {seed}: {why}"));
         }
@@ -91,7 +96,7 @@ impl Observed {
             return Some(format!("{count} runs were not decided, first seed {seed}: {why}"));
         }
         let allowed: &[String] = match expected {
-            Expected::Held => &[],
+            Expected::Held | Expected::Caught => &[],
             Expected::Violated(classes) | Expected::Maybe(classes) => classes,
         };
         let other = self.violated.iter().find(|(class, _)| !allowed.contains(class));

@@ -58,6 +58,42 @@ pub trait Timer: Copy + Debug + Eq + Hash + 'static {
     fn at(index: usize) -> Self;
 }
 
+/// Declares a [`Timer`]: an enum with a doc comment for each.
+#[macro_export]
+macro_rules! timers {
+    ($(#[$about:meta])* $vis:vis enum $name:ident { $($(#[$each:meta])* $timer:ident),+ $(,)? }) => {
+        $(#[$about])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        $vis enum $name { $($(#[$each])* $timer),+ }
+
+        impl $crate::node::Timer for $name {
+            const COUNT: usize = [$($name::$timer),+].len();
+            fn index(self) -> usize {
+                self as usize
+            }
+            fn at(index: usize) -> Self {
+                [$($name::$timer),+][index]
+            }
+        }
+    };
+}
+
+/// Declares a [`Mark`]: an enum with a doc comment and a name for each, which may have none.
+#[macro_export]
+macro_rules! marks {
+    ($(#[$about:meta])* $vis:vis enum $name:ident { $($(#[$each:meta])* $mark:ident = $text:literal),* $(,)? }) => {
+        $(#[$about])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        $vis enum $name { $($(#[$each])* $mark),* }
+
+        impl $crate::node::Mark for $name {
+            fn name(self) -> &'static str {
+                match self { $($name::$mark => $text),* }
+            }
+        }
+    };
+}
+
 /// Something worth knowing that happened inside a node; a closed enum with a name for each.
 pub trait Mark: Copy + Debug + Eq + Hash + 'static {
     /// As it stands in plans and histories, e.g. `voted`.

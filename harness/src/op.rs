@@ -70,6 +70,22 @@ pub enum Reply {
 }
 
 impl Op {
+    /// Its name in a history.
+    pub fn verb(&self) -> &'static str {
+        match self {
+            Op::Read { .. } => "read",
+            Op::Write { .. } => "write",
+            Op::Cas { .. } => "cas",
+            Op::Claim { .. } => "claim",
+            Op::Owner { .. } => "owner",
+            Op::Transfer { .. } => "transfer",
+            Op::Balances { .. } => "balances",
+            Op::Ledger { .. } => "ledger",
+            Op::Add { .. } => "add",
+            Op::Remove { .. } => "remove",
+            Op::Members => "members",
+        }
+    }
     /// True if it changes nothing.
     pub fn is_read(&self) -> bool {
         match self {

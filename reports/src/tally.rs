@@ -1,6 +1,6 @@
 //! How many operations of each kind ended how.
 
-use crate::words::{self, Ending};
+use crate::words::Ending;
 use harness::Call;
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ impl Tally {
     pub fn of(calls: &[Call]) -> Tally {
         let mut tally = Tally::default();
         for call in calls {
-            tally.kinds.entry(words::kind(call.op)).or_default()[Ending::of(call.outcome) as usize] += 1;
+            tally.kinds.entry(call.op.verb()).or_default()[Ending::of(call.outcome) as usize] += 1;
         }
         tally
     }

@@ -23,23 +23,6 @@ pub fn op(op: &Op) -> String {
     visible(&words)
 }
 
-/// The verb of a request, as in Jepsen's field `f`.
-pub fn kind(op: &Op) -> &'static str {
-    match op {
-        Op::Read { .. } => "read",
-        Op::Write { .. } => "write",
-        Op::Cas { .. } => "cas",
-        Op::Claim { .. } => "claim",
-        Op::Owner { .. } => "owner",
-        Op::Transfer { .. } => "transfer",
-        Op::Balances { .. } => "balances",
-        Op::Ledger { .. } => "ledger",
-        Op::Add { .. } => "add",
-        Op::Remove { .. } => "remove",
-        Op::Members => "members",
-    }
-}
-
 /// How a request ended, without the details: what reports colour and count by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Ending {

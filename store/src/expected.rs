@@ -43,9 +43,8 @@ pub fn expected(design: &str, workload: &str, fault: &str) -> Option<Expected> {
         ("ml-lww", "bank") => violated(&["lost", "torn", "read-skew", "torn-transfer"]),
         // Each element has a cell of its own, so adds never meet. A remove that is stamped by a clock that went back loses
         // against the add that it follows.
-        ("ml-lww", "set") if matches!(fault, "clock-slow" | "clock-fast" | "mixed") => {
-            Expected::Maybe(classes(&["resurrected"]))
-        }
+        ("ml-lww", "set") if matches!(fault, "clock-slow" | "clock-fast") => violated(&["resurrected"]),
+        ("ml-lww", "set") if fault == "mixed" => Expected::Maybe(classes(&["resurrected"])),
         ("ml-lww", "set") => Expected::Held,
         ("ll-quorum", "registration") => violated(&["double-ack", "owner-changed"]),
         // Never stale after an acknowledgement: every read quorum meets every acknowledged write.

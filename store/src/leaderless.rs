@@ -7,10 +7,9 @@
 use crate::data::{Data, Decision, Sees, decide, sees};
 use crate::design::{Design, Setup, Switch};
 use crate::hold::Hold;
-use crate::replica::{Replica, Rounds, Stamp, Stamped};
+use crate::replica::{Gossip, Replica, Rounds, Stamp, Stamped};
 use harness::client::Style;
-use harness::node::{Mark, Timer};
-use harness::{Input, LocalClock, Node, NodeId, Op, Outbox, Outcome, Reply, RequestId, Time, View};
+use harness::{Input, LocalClock, Node, NodeId, Op, Outbox, Outcome, Reply, RequestId, Time, View, marks, timers};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -34,36 +33,21 @@ pub enum Message {
     Store { id: RequestId, cells: Vec<Stamped> },
     /// It is synced.
     Stored { id: RequestId },
-    /// Do you hold the same as I?
-    Compare { digest: u64 },
-    /// I hold this, which is not what you hold; tell me yours.
-    Exchange(Vec<Stamped>),
-    /// I hold this.
-    Tell(Vec<Stamped>),
+    /// Anti-entropy.
+    Gossip(Gossip),
 }
 
-/// Time to compare.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Gossip;
-
-impl Timer for Gossip {
-    const COUNT: usize = 1;
-    fn index(self) -> usize {
-        0
-    }
-    fn at(_: usize) -> Self {
-        Gossip
+timers! {
+    /// A node's timers.
+    pub enum Clock {
+        /// Time to compare replicas.
+        Gossip,
     }
 }
 
-/// It marks nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Sign {}
-
-impl Mark for Sign {
-    fn name(self) -> &'static str {
-        match self {}
-    }
+marks! {
+    /// It marks nothing.
+    pub enum Sign {}
 }
 
 /// An operation that this node coordinates.
@@ -117,7 +101,7 @@ impl Design for Leaderless {
 impl Node for Leaderless {
     type Config = Config;
     type Message = Message;
-    type Timer = Gossip;
+    type Timer = Clock;
     type Mark = Sign;
     type Record = Vec<Stamped>;
     type Durable = Replica;
@@ -135,11 +119,11 @@ impl Node for Leaderless {
         match input {
             Input::Start(replica) => {
                 self.replica = replica;
-                out.set_timer(Gossip, self.config.gossip, self.config.gossip);
+                out.set_timer(Clock::Gossip, self.config.gossip, self.config.gossip);
             }
             Input::Receive { from, message } => self.receive(from, message, out),
             Input::Request { id, op } => self.request(clock, id, op, out),
-            Input::Fire(Gossip) => self.gossip(clock, out),
+            Input::Fire(Clock::Gossip) => self.gossip(clock, out),
             Input::Persisted { records } => {
                 for held in self.hold.persisted(records) {
                     self.release(held, out);
@@ -198,23 +182,24 @@ impl Leaderless {
             Message::Values { id, cells } => self.values(from, id, cells, out),
             Message::Store { id, cells } => self.store(cells, Some(Held::Send(from, Message::Stored { id })), out),
             Message::Stored { id } => self.stored(from, id, out),
-            Message::Compare { digest } if digest == self.replica.digest() => {}
-            Message::Compare { .. } => {
-                let all = self.replica.all();
-                self.after_writes(Held::Send(from, Message::Exchange(all)), out);
+            Message::Gossip(gossip) => {
+                let (taken, answer) = self.replica.hear(gossip);
+                self.keep(taken, None, out);
+                if let Some(answer) = answer {
+                    self.after_writes(Held::Send(from, Message::Gossip(answer)), out);
+                }
             }
-            Message::Exchange(cells) => {
-                self.store(cells, None, out);
-                let all = self.replica.all();
-                self.after_writes(Held::Send(from, Message::Tell(all)), out);
-            }
-            Message::Tell(cells) => self.store(cells, None, out),
         }
     }
 
     /// Keeps what is newer, and then does what waits for it.
     fn store(&mut self, cells: Vec<Stamped>, then: Option<Held>, out: &mut Outbox<Self>) {
         let taken = self.replica.merge_all(cells);
+        self.keep(taken, then, out);
+    }
+
+    /// Writes what was taken; what waits for it waits for earlier writes too.
+    fn keep(&mut self, taken: Vec<Stamped>, then: Option<Held>, out: &mut Outbox<Self>) {
         if taken.is_empty() {
             return then.into_iter().for_each(|held| self.after_writes(held, out));
         }
@@ -272,8 +257,8 @@ impl Leaderless {
         let forget = self.config.forget;
         self.operations.retain(|_, operation| clock.monotonic.since(operation.began) < forget);
         if let Some(peer) = self.rounds.next(self.id, self.config.nodes) {
-            out.send(peer, Message::Compare { digest: self.replica.digest() });
+            out.send(peer, Message::Gossip(self.replica.compare()));
         }
-        out.set_timer(Gossip, self.config.gossip, self.config.gossip);
+        out.set_timer(Clock::Gossip, self.config.gossip, self.config.gossip);
     }
 }

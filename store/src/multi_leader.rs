@@ -7,11 +7,9 @@
 use crate::data::{Data, Decision, Sees, decide, sees};
 use crate::design::{Design, Setup, Switch};
 use crate::hold::Hold;
-use crate::replica::{Replica, Rounds, Stamp, Stamped};
+use crate::replica::{Gossip, Replica, Rounds, Stamp, Stamped};
 use harness::client::Style;
-use harness::node::{Mark, Timer};
-use harness::{Input, LocalClock, Node, NodeId, Op, Outbox, Outcome, Reply, RequestId, Time, View};
-use serde::{Deserialize, Serialize};
+use harness::{Input, LocalClock, Node, NodeId, Op, Outbox, Outcome, Reply, RequestId, Time, View, marks, timers};
 
 /// What every node is told.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -20,50 +18,26 @@ pub struct Config {
     gossip: Time,
 }
 
-/// What nodes say to each other.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Message {
-    /// Writes.
-    Tell(Vec<Stamped>),
-    /// Do you hold the same?
-    Compare { digest: u64 },
-    /// I hold this, which is not what you hold; tell me yours.
-    Exchange(Vec<Stamped>),
-}
-
-/// Time to compare.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Gossip;
-
-impl Timer for Gossip {
-    const COUNT: usize = 1;
-    fn index(self) -> usize {
-        0
-    }
-    fn at(_: usize) -> Self {
-        Gossip
+timers! {
+    /// A node's timers.
+    pub enum Clock {
+        /// Time to compare replicas.
+        Gossip,
     }
 }
 
-/// What may matter to a plan or a reader.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Sign {
-    /// A client's write had a smaller stamp than what was there: acknowledged, and without effect.
-    WriteDropped,
-}
-
-impl Mark for Sign {
-    fn name(self) -> &'static str {
-        match self {
-            Sign::WriteDropped => "write-dropped",
-        }
+marks! {
+    /// What may matter to a plan or a reader.
+    pub enum Sign {
+        /// A client's write had a smaller stamp than what was there: acknowledged, and without effect.
+        WriteDropped = "write-dropped",
     }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Held {
     Answer(RequestId, Reply),
-    Tell(NodeId, Message),
+    Tell(NodeId, Gossip),
 }
 
 /// A node of `ml-lww`.
@@ -90,8 +64,8 @@ impl Design for MultiLeader {
 
 impl Node for MultiLeader {
     type Config = Config;
-    type Message = Message;
-    type Timer = Gossip;
+    type Message = Gossip;
+    type Timer = Clock;
     type Mark = Sign;
     type Record = Vec<Stamped>;
     type Durable = Replica;
@@ -109,15 +83,15 @@ impl Node for MultiLeader {
         match input {
             Input::Start(replica) => {
                 self.replica = replica;
-                out.set_timer(Gossip, self.config.gossip, self.config.gossip);
+                out.set_timer(Clock::Gossip, self.config.gossip, self.config.gossip);
             }
             Input::Receive { from, message } => self.receive(from, message, out),
             Input::Request { id, op } => self.request(clock, id, &op, out),
-            Input::Fire(Gossip) => {
+            Input::Fire(Clock::Gossip) => {
                 if let Some(peer) = self.rounds.next(self.id, self.config.nodes) {
-                    out.send(peer, Message::Compare { digest: self.replica.digest() });
+                    out.send(peer, self.replica.compare());
                 }
-                out.set_timer(Gossip, self.config.gossip, self.config.gossip);
+                out.set_timer(Clock::Gossip, self.config.gossip, self.config.gossip);
             }
             Input::Persisted { records } => {
                 for held in self.hold.persisted(records) {
@@ -152,7 +126,7 @@ impl MultiLeader {
         }
         let peers = (0..self.config.nodes).map(NodeId).filter(|peer| *peer != self.id);
         let mut waiting = vec![Held::Answer(id, reply)];
-        waiting.extend(peers.map(|peer| Held::Tell(peer, Message::Tell(writes.clone()))));
+        waiting.extend(peers.map(|peer| Held::Tell(peer, Gossip::Tell(writes.clone()))));
         out.persist(taken);
         self.hold.write(waiting);
     }
@@ -162,29 +136,15 @@ impl MultiLeader {
         Stamp { clock: clock.wall.0, tie: self.counter, node: self.id }
     }
 
-    fn receive(&mut self, from: NodeId, message: Message, out: &mut Outbox<Self>) {
-        match message {
-            Message::Tell(writes) => self.take(writes, out),
-            Message::Compare { digest } if digest == self.replica.digest() => {}
-            Message::Compare { .. } => self.say(from, Message::Exchange(self.replica.all()), out),
-            Message::Exchange(writes) => {
-                self.take(writes, out);
-                self.say(from, Message::Tell(self.replica.all()), out);
-            }
-        }
-    }
-
-    fn take(&mut self, writes: Vec<Stamped>, out: &mut Outbox<Self>) {
-        let taken = self.replica.merge_all(writes);
+    fn receive(&mut self, from: NodeId, message: Gossip, out: &mut Outbox<Self>) {
+        let (taken, answer) = self.replica.hear(message);
         if !taken.is_empty() {
             out.persist(taken);
             self.hold.write(Vec::new());
         }
-    }
-
-    /// Says what may rest on writes that are under way, after them.
-    fn say(&mut self, to: NodeId, message: Message, out: &mut Outbox<Self>) {
-        self.hold.after_writes(Held::Tell(to, message)).into_iter().for_each(|held| release(held, out));
+        // What is said may rest on writes that are under way.
+        let answer = answer.and_then(|answer| self.hold.after_writes(Held::Tell(from, answer)));
+        answer.into_iter().for_each(|held| release(held, out));
     }
 }
 

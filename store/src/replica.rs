@@ -64,6 +64,36 @@ impl Replica {
     }
 }
 
+/// Anti-entropy: two nodes compare, and where they differ tell each other everything.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Gossip {
+    /// Do you hold the same as I?
+    Compare {
+        /// Of everything that I hold.
+        digest: u64,
+    },
+    /// I hold this, which is not what you hold; tell me yours.
+    Exchange(Vec<Stamped>),
+    /// I hold this.
+    Tell(Vec<Stamped>),
+}
+
+impl Replica {
+    /// The question with which a round of anti-entropy begins.
+    pub fn compare(&self) -> Gossip {
+        Gossip::Compare { digest: self.digest() }
+    }
+    /// Takes what is newer; returns that, to be written, and what to answer once it is.
+    pub fn hear(&mut self, gossip: Gossip) -> (Vec<Stamped>, Option<Gossip>) {
+        match gossip {
+            Gossip::Compare { digest } if digest == self.digest() => (Vec::new(), None),
+            Gossip::Compare { .. } => (Vec::new(), Some(Gossip::Exchange(self.all()))),
+            Gossip::Exchange(cells) => (self.merge_all(cells), Some(Gossip::Tell(self.all()))),
+            Gossip::Tell(cells) => (self.merge_all(cells), None),
+        }
+    }
+}
+
 impl FromIterator<Stamped> for Replica {
     fn from_iter<I: IntoIterator<Item = Stamped>>(writes: I) -> Replica {
         let mut replica = Replica::default();

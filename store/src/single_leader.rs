@@ -10,8 +10,9 @@ use crate::design::{Design, Setup, Switch};
 use crate::hold::Hold;
 use crate::machine::{Applied, Machine};
 use harness::client::Style;
-use harness::node::{Mark, Timer};
-use harness::{Input, LocalClock, Node, NodeId, Op, Outbox, Outcome, Reason, Reply, RequestId, Time, View};
+use harness::{
+    Input, LocalClock, Node, NodeId, Op, Outbox, Outcome, Reason, Reply, RequestId, Time, View, marks, timers,
+};
 use serde::{Deserialize, Serialize};
 
 /// What every node is told.
@@ -46,43 +47,25 @@ pub struct Record {
     entries: Vec<Entry>,
 }
 
-/// A node's timers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Clock {
-    /// No leader was heard for too long.
-    Failover,
-    /// Time to ship.
-    Heartbeat,
-}
-
-impl Timer for Clock {
-    const COUNT: usize = 2;
-    fn index(self) -> usize {
-        self as usize
-    }
-    fn at(index: usize) -> Self {
-        [Clock::Failover, Clock::Heartbeat][index]
+timers! {
+    /// A node's timers.
+    pub enum Clock {
+        /// No leader was heard for too long.
+        Failover,
+        /// Time to ship.
+        Heartbeat,
     }
 }
 
-/// What may matter to a plan or a reader.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Sign {
-    /// It made itself the leader.
-    Promoted,
-    /// It met a later leader and gave way.
-    Demoted,
-    /// It threw entries away that were on its disk.
-    Discarded,
-}
-
-impl Mark for Sign {
-    fn name(self) -> &'static str {
-        match self {
-            Sign::Promoted => "promoted",
-            Sign::Demoted => "demoted",
-            Sign::Discarded => "discarded",
-        }
+marks! {
+    /// What may matter to a plan or a reader.
+    pub enum Sign {
+        /// It made itself the leader.
+        Promoted = "promoted",
+        /// It met a later leader and gave way.
+        Demoted = "demoted",
+        /// It threw entries away that were on its disk.
+        Discarded = "discarded",
     }
 }
 

@@ -2,7 +2,7 @@
 
 use checkers::{AVAILABILITY, CONVERGENCE, INVARIANTS, SET as KEPT};
 use harness::{Ask, ClientId, Op, Rng, SECOND, Shape, Time, Value, Workload};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
 /// A grow-mostly set.
 pub const SET: Workload = Workload {
@@ -17,20 +17,21 @@ pub const SET: Workload = Workload {
 const SETTLED: Time = Time(2 * SECOND.0);
 
 fn plan(shape: &Shape, rng: &mut Rng) -> Vec<Ask> {
-    let mut added: BTreeMap<ClientId, VecDeque<(Time, Value)>> = BTreeMap::new();
+    let mut added: BTreeMap<ClientId, Vec<(Time, Value)>> = BTreeMap::new();
     let moments = (1..).zip(shape.moments(rng));
     moments
         .map(|(element, (at, client))| {
             let own = added.entry(client).or_default();
-            let old = own.front().filter(|(since, _)| *since + SETTLED <= at).map(|(_, old)| *old);
-            let op = match (rng.below(100), old) {
-                (0..10, _) => Op::Members,
-                (10..25, Some(element)) => {
-                    own.pop_front();
+            let settled = own.partition_point(|(since, _)| *since + SETTLED <= at);
+            let op = match rng.below(100) {
+                0..10 => Op::Members,
+                draw @ 10..30 if settled > 0 => {
+                    // The oldest, or the youngest that is settled, so that a fault may lie between add and remove or not.
+                    let (_, element) = own.remove(if draw < 15 { 0 } else { settled - 1 });
                     Op::Remove { element }
                 }
                 _ => {
-                    own.push_back((at, element));
+                    own.push((at, element));
                     Op::Add { element }
                 }
             };

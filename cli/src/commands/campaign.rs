@@ -1,9 +1,9 @@
 //! `perjury campaign`: many cells with known answers.
 
 use super::{Failure, default_out, read, stop_flag};
-use crate::assemble::{Request, design, nemesis, plan, try_out, workload};
+use crate::assemble::{design, nemesis, plan, try_out, workload};
 use crate::folder::Folder;
-use crate::matrix::{built_in, request};
+use crate::matrix::{MUTANT, built_in, mutants, request};
 use clap::Args;
 use harness::campaign::{Cell, Expected, Observed, Orders, run};
 use harness::plan::FORMAT;
@@ -52,7 +52,8 @@ pub fn campaign(arguments: &Arguments) -> Result<Exit, Failure> {
     let every = (total / 10).max(1);
     let progress = |done: usize| {
         bar.set_position(done as u64);
-        if (done as u64).is_multiple_of(every) && !std::io::stderr().is_terminal() {
+        let told = (done as u64).is_multiple_of(every) || done as u64 == total;
+        if told && !std::io::stderr().is_terminal() {
             eprintln!("{done} of {total} runs");
         }
     };
@@ -92,7 +93,7 @@ fn cells(arguments: &Arguments) -> Result<Vec<Cell>, Failure> {
     }
     let mut cells = match &arguments.file {
         Some(file) => crate::matrix::read(&file.display().to_string(), &read(file)?, arguments.seeds)?,
-        None => built_in(arguments.seeds),
+        None => built_in(arguments.seeds).into_iter().chain(mutants()).collect(),
     };
     let passes = |filter: &Option<String>, name: &str| filter.as_deref().is_none_or(|filter| filter == name);
     if cells.is_empty() {
@@ -110,7 +111,7 @@ fn cells(arguments: &Arguments) -> Result<Vec<Cell>, Failure> {
 }
 
 fn test(cell: &Cell, seed: Seed) -> Result<harness::Judgement, Trouble> {
-    let planned = plan(&Request { seed, ..request(cell) });
+    let planned = plan(&request(cell, seed));
     let planned = planned.map_err(|usage| Trouble::new("planning a cell", usage, "correct the campaign file"))?;
     Ok(try_out(&planned)?.1)
 }
@@ -123,7 +124,7 @@ fn keep(arguments: &Arguments, rows: &[(&Cell, &Observed)]) -> Result<Vec<Vec<Pa
         let mut folders = Vec::new();
         if arguments.out.is_some() || seen.surprise(&cell.expected).is_some() {
             for seed in first_seeds(cell, seen) {
-                let planned = plan(&Request { seed: Seed(seed), ..request(cell) })?;
+                let planned = plan(&request(cell, Seed(seed)))?;
                 let (run, judgement) = try_out(&planned)?;
                 let folder = Folder::create(&out, &planned)?;
                 folder.write_history(&run)?;
@@ -170,7 +171,7 @@ fn print_json(rows: &[(&Cell, &Observed)], exit: Exit) {
 fn print_table(rows: &[(&Cell, &Observed)], kept: &[Vec<PathBuf>], surprises: usize, complete: bool) {
     let mut faults: Vec<&str> = Vec::new();
     let mut lines: Vec<(String, Vec<(&str, String)>)> = Vec::new();
-    for (cell, seen) in rows {
+    for (cell, seen) in rows.iter().filter(|(cell, _)| !cell.nemesis.starts_with(MUTANT)) {
         if !faults.contains(&cell.nemesis.as_str()) {
             faults.push(&cell.nemesis);
         }
@@ -194,13 +195,28 @@ fn print_table(rows: &[(&Cell, &Observed)], kept: &[Vec<PathBuf>], surprises: us
         let row: String = faults.iter().map(|fault| format!("  {:>1$}", sign(fault), width(fault))).collect();
         println!("{title:first$}{row}");
     }
+    print_mutants(rows);
     println!(
-        "\nexpected H held, V violated, v violated by luck; beside it how many of the runs were violated; ! not as expected"
+        "\nexpected H held, V violated, v violated by luck, C caught; beside it how many of the runs were violated; ! not as expected"
     );
     explain(rows, kept);
     let runs: u64 = rows.iter().map(|(_, seen)| runs(seen)).sum();
     let all = if complete { "" } else { "; stopped before its end" };
     println!("{} cells, {runs} runs, {surprises} not as expected{all}", rows.len());
+}
+
+/// Deliberate bugs, each in a cell of its own.
+fn print_mutants(rows: &[(&Cell, &Observed)]) {
+    let rows = || rows.iter().filter(|(cell, _)| cell.nemesis.starts_with(MUTANT));
+    if rows().count() > 0 {
+        println!("\ndeliberate bugs, each in the cell that catches it");
+    }
+    for (cell, seen) in rows() {
+        let name = format!("{}+{} {}", cell.design, cell.switches.join("+"), cell.workload);
+        let first = seen.first_violation().map_or("not caught".to_string(), |seed| format!("caught by seed {seed}"));
+        let classes: Vec<&str> = seen.violated.keys().map(String::as_str).collect();
+        println!("{name:38} {:>8}  {first}: {}", sign(cell, seen), classes.join(", "));
+    }
 }
 
 fn explain(rows: &[(&Cell, &Observed)], kept: &[Vec<PathBuf>]) {
@@ -219,6 +235,7 @@ fn sign(cell: &Cell, seen: &Observed) -> String {
         Expected::Held => "H",
         Expected::Violated(_) => "V",
         Expected::Maybe(_) => "v",
+        Expected::Caught => "C",
     };
     let violated: u64 = seen.violated.values().map(|(count, _)| count).sum();
     let wrong = if seen.surprise(&cell.expected).is_some() { "!" } else { "" };
@@ -235,6 +252,7 @@ fn word(expected: &Expected) -> String {
         Expected::Held => "held".to_string(),
         Expected::Violated(classes) => format!("violated ({})", classes.join(", ")),
         Expected::Maybe(classes) => format!("held or violated ({})", classes.join(", ")),
+        Expected::Caught => "caught".to_string(),
     }
 }
 

@@ -15,7 +15,10 @@ pub struct Arguments {
 
 type Rows = Vec<(&'static str, Cow<'static, str>)>;
 
-const TABLES: &[(&str, &str, fn() -> Rows)] = &[
+/// Name, what it lists, and its rows.
+type Table = (&'static str, &'static str, fn() -> Rows);
+
+const TABLES: &[Table] = &[
     ("designs", "systems of the bundled store", || plain(rows(store::DESIGNS, |design| (design.name, design.about)))),
     ("switches", "deliberate bugs of the designs", || {
         let row = |design: &store::About, switch: &store::Switch| {

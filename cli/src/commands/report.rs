@@ -6,7 +6,7 @@ use crate::assemble::{judgement, rows, unknown};
 use crate::folder::replay_command;
 use clap::Args;
 use harness::{Exit, Run};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Which run, in which form.
 #[derive(Args)]
@@ -27,10 +27,17 @@ pub fn report(arguments: &Arguments) -> Result<Exit, Failure> {
     let file = folder.join("history.jsonl");
     let history = harness::files::history::read(&file.display().to_string(), &read(&file)?)?;
     let run = Run::new(plan, history, false);
-    let (judgement, replay) = (judgement(&run), replay_command(&folder));
+    let (judgement, replay) = (judgement(&run), replay_command(&lasting(&folder)));
     println!(
         "{}",
         (format.render)(&reports::Finished { run: &run, judgement: &judgement, replay: &replay }).trim_end()
     );
     Ok(Exit::Held)
+}
+
+/// The folder that a link such as `runs/latest` points to now: a page outlives what the link will point to tomorrow.
+fn lasting(folder: &Path) -> PathBuf {
+    // A slash at the end would follow the link.
+    let link: PathBuf = folder.components().collect();
+    std::fs::read_link(&link).map_or_else(|_| link.clone(), |to| link.parent().unwrap_or(Path::new("")).join(to))
 }

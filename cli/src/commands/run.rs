@@ -9,7 +9,7 @@ use harness::campaign::{Cell, Expected, Observed, Orders};
 use harness::files::Malformed;
 use harness::plan::FORMAT;
 use harness::{Exit, Judgement, Plan, Run, Seed, Strike, Tier, Time};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What to test, and how.
 #[derive(Args)]
@@ -72,7 +72,7 @@ enum TierName {
 
 impl Arguments {
     fn request(&self) -> Result<Request, Failure> {
-        let strikes = self.plan.as_ref().map(strikes).transpose()?;
+        let strikes = self.plan.as_deref().map(strikes).transpose()?;
         let tier = match self.tier {
             TierName::Sim => Tier::Sim,
             TierName::Local => Tier::Local,
@@ -96,7 +96,7 @@ impl Arguments {
 }
 
 /// Strikes that somebody wrote, alone or within a plan.
-fn strikes(path: &PathBuf) -> Result<Vec<Strike>, Failure> {
+fn strikes(path: &Path) -> Result<Vec<Strike>, Failure> {
     let (name, text) = (path.display().to_string(), read(path)?);
     if text.trim_start().starts_with('[') {
         return serde_json::from_str(&text).map_err(|error| {

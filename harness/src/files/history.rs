@@ -41,12 +41,12 @@ pub fn line(index: usize, event: &Event) -> String {
     let other = |process: String, f: &str, value| (json!(process), "info".to_string(), f.to_string(), value, None);
     let nemesis = |f, value| other("nemesis".to_string(), f, value);
     let (process, kind, f, value, error) = match &event.what {
-        What::Invoke { process, op } => client(*process, "invoke", verb(op), asked(op), None),
+        What::Invoke { process, op } => client(*process, "invoke", op.verb(), asked(op), None),
         What::Return { process, op, outcome } => match outcome {
-            Outcome::Ok(Reply::No) => client(*process, "fail", verb(op), asked(op), Some(json!(PRECONDITION))),
-            Outcome::Ok(reply) => client(*process, "ok", verb(op), answered(op, reply), None),
-            Outcome::Failed(reason) => client(*process, "fail", verb(op), asked(op), Some(json!(reason.to_string()))),
-            Outcome::Unknown(reason) => client(*process, "info", verb(op), asked(op), Some(json!(reason.to_string()))),
+            Outcome::Ok(Reply::No) => client(*process, "fail", op.verb(), asked(op), Some(json!(PRECONDITION))),
+            Outcome::Ok(reply) => client(*process, "ok", op.verb(), answered(op, reply), None),
+            Outcome::Failed(reason) => client(*process, "fail", op.verb(), asked(op), Some(json!(reason.to_string()))),
+            Outcome::Unknown(reason) => client(*process, "info", op.verb(), asked(op), Some(json!(reason.to_string()))),
         },
         What::Began { strike, fault } => nemesis("began", json!({"strike": strike, "fault": fault})),
         What::Ended { strike, effect } => nemesis("ended", json!({"strike": strike, "effect": effect})),
@@ -200,23 +200,6 @@ fn phase_name(phase: Phase) -> &'static str {
     }
 }
 
-/// An operation's name in a history.
-pub fn verb(op: &Op) -> &'static str {
-    match op {
-        Op::Read { .. } => "read",
-        Op::Write { .. } => "write",
-        Op::Cas { .. } => "cas",
-        Op::Claim { .. } => "claim",
-        Op::Owner { .. } => "owner",
-        Op::Transfer { .. } => "transfer",
-        Op::Balances { .. } => "balances",
-        Op::Ledger { .. } => "ledger",
-        Op::Add { .. } => "add",
-        Op::Remove { .. } => "remove",
-        Op::Members => "members",
-    }
-}
-
 fn asked(op: &Op) -> Json {
     match op {
         Op::Read { key } | Op::Owner { name: key } => json!([key, null]),
@@ -293,7 +276,7 @@ fn keyed(f: &str, value: &Json) -> (Option<crate::op::Key>, Json) {
 }
 
 fn reply(op: &Op, value: &Json) -> Result<Reply, Complaint> {
-    let wrong = |expected: &str| complaint(format!("{} answered {value}", verb(op)), expected);
+    let wrong = |expected: &str| complaint(format!("{} answered {value}", op.verb()), expected);
     let numbers = || -> Option<Vec<Value>> { value.as_array()?.iter().map(Json::as_i64).collect() };
     match op {
         Op::Read { .. } | Op::Owner { .. } => match keyed("read", value).1 {

@@ -14,8 +14,7 @@ use crate::design::{Design, Setup, Switch};
 use crate::hold::Hold;
 use crate::machine::Machine;
 use harness::client::Style;
-use harness::node::{Mark, Timer};
-use harness::{Input, LocalClock, Node, NodeId, Outbox, RequestId, Time, View};
+use harness::{Input, LocalClock, Node, NodeId, Outbox, RequestId, Time, View, marks, timers};
 use log::{Durable, Entry, Index, Log, Record, Snapshot, Term};
 use replication::Lead;
 use serde::{Deserialize, Serialize};
@@ -69,55 +68,33 @@ impl Message {
     }
 }
 
-/// A node's timers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Clock {
-    /// No leader was heard for too long.
-    Election,
-    /// Time to be heard.
-    Heartbeat,
-}
-
-impl Timer for Clock {
-    const COUNT: usize = 2;
-    fn index(self) -> usize {
-        self as usize
-    }
-    fn at(index: usize) -> Self {
-        [Clock::Election, Clock::Heartbeat][index]
+timers! {
+    /// A node's timers.
+    pub enum Clock {
+        /// No leader was heard for too long.
+        Election,
+        /// Time to be heard.
+        Heartbeat,
     }
 }
 
-/// What may matter to a plan or a reader.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Sign {
-    /// It gave a vote to another node, or itself.
-    Voted,
-    /// It leads.
-    Elected,
-    /// It no longer leads, and left requests unanswered.
-    Deposed,
-    /// It threw uncommitted entries away.
-    Truncated,
-    /// It recognised a request that it had applied before.
-    Deduplicated,
-    /// It put a snapshot in place of old entries.
-    Compacted,
-    /// It took a snapshot from its leader.
-    Installed,
-}
-
-impl Mark for Sign {
-    fn name(self) -> &'static str {
-        match self {
-            Sign::Voted => "voted",
-            Sign::Elected => "elected",
-            Sign::Deposed => "deposed",
-            Sign::Truncated => "truncated",
-            Sign::Deduplicated => "deduplicated",
-            Sign::Compacted => "compacted",
-            Sign::Installed => "installed",
-        }
+marks! {
+    /// What may matter to a plan or a reader.
+    pub enum Sign {
+        /// It gave a vote to another node, or itself.
+        Voted = "voted",
+        /// It leads.
+        Elected = "elected",
+        /// It no longer leads, and left requests unanswered.
+        Deposed = "deposed",
+        /// It threw uncommitted entries away.
+        Truncated = "truncated",
+        /// It recognised a request that it had applied before.
+        Deduplicated = "deduplicated",
+        /// It put a snapshot in place of old entries.
+        Compacted = "compacted",
+        /// It took a snapshot from its leader.
+        Installed = "installed",
     }
 }
 
