@@ -19,7 +19,7 @@ pub const AVAILABILITY: Checker = Checker {
 const ENOUGH: usize = 20;
 /// Of 100 requests so many must be answered.
 const PERCENT: usize = 95;
-/// Election time-outs that a system has to recover.
+/// Election time-outs, the shortest that there are, that a system has to recover.
 const GRACE: u64 = 3;
 
 fn check(run: &Run, _: Budget) -> Opinion {
@@ -74,7 +74,7 @@ fn recovery(run: &Run, fault: &FaultInterval, calls: &[Call]) -> Option<Share> {
     if fault.ended == Time::NEVER {
         return None;
     }
-    let from = fault.ended + run.plan.settings.election_high * GRACE;
+    let from = fault.ended + run.plan.settings.election_low * GRACE;
     let others = || run.faults.iter().filter(|other| other.strike != fault.strike);
     let next = others().map(|other| other.began).filter(|began| *began >= fault.ended).min();
     let to = next.unwrap_or(Time::NEVER).min(run.chaos().1);
@@ -107,7 +107,7 @@ fn worst(run: &Run, windows: &[Option<Share>]) -> Verdict {
         "{} ended at {}, but of the requests asked later than {} after that only {} were answered, {PERCENT} % are expected",
         named(run, fault),
         fault.ended,
-        run.plan.settings.election_high * GRACE,
+        run.plan.settings.election_low * GRACE,
         share.percent()
     );
     let rows: Vec<(&FaultInterval, &Share)> = judged.collect();

@@ -143,7 +143,8 @@ pub struct Judgement {
 /// Asks every checker, then whether the run tested anything ([`crate::gate`]).
 pub fn judge(run: &Run, checkers: &[Checker], budget: Budget) -> Judgement {
     let opinions: Vec<Opinion> = checkers.iter().map(|checker| opinion(checker, run, budget)).collect();
-    let worst = opinions.iter().map(|opinion| &opinion.verdict).max_by_key(|verdict| verdict.exit().severity());
+    // Of equally bad ones the first: a workload names the checkers of its own promise first.
+    let worst = opinions.iter().rev().map(|opinion| &opinion.verdict).max_by_key(|verdict| verdict.exit().severity());
     let verdict = match worst {
         None => Verdict::Vacuous("no checker was asked".to_string()),
         Some(Verdict::Held) => crate::gate::gate(run),
