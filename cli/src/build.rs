@@ -13,6 +13,7 @@ pub fn hash() -> &'static str {
 
 /// FNV-1a over eight bytes at a time: an identity, not a security.
 fn fnv(bytes: &[u8]) -> u64 {
-    let chunk = |chunk: &[u8]| chunk.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte));
-    bytes.chunks(8).fold(0xcbf2_9ce4_8422_2325, |hash: u64, eight| (hash ^ chunk(eight)).wrapping_mul(0x0100_0000_01b3))
+    let (eights, rest) = bytes.as_chunks::<8>();
+    let words = eights.iter().map(|eight| u64::from_le_bytes(*eight)).chain(rest.iter().copied().map(u64::from));
+    words.fold(0xcbf2_9ce4_8422_2325, |hash: u64, word| (hash ^ word).wrapping_mul(0x0100_0000_01b3))
 }

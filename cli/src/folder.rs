@@ -15,7 +15,8 @@ impl Folder {
     /// Makes `out/<name>/<time>-<seed>/`, writes the plan into it and lets `out/latest` point to it.
     pub fn create(out: &Path, plan: &Plan) -> Result<Folder> {
         databases::bundled::sweep(out);
-        let name = format!("{}-{}-{}", plan.design, plan.workload, plan.nemesis);
+        let switched: String = plan.switches.iter().map(|switch| format!("+{switch}")).collect();
+        let name = format!("{}{switched}-{}-{}", plan.design, plan.workload, plan.nemesis);
         let time = humantime::format_rfc3339_seconds(SystemTime::now()).to_string().replace(':', "-");
         let path = fresh(&out.join(name), &format!("{}-{}", time.trim_end_matches('Z'), plan.seed.0))?;
         let folder = Folder { path };

@@ -102,7 +102,7 @@ fn a_malformed_history_names_file_line_and_what_was_expected() {
     let ask = r#"{"process":0,"type":"invoke","f":"read","value":["x",null]}"#;
     let answer = r#"{"process":0,"type":"ok","f":"read","value":["x",1]}"#;
     let cases = [
-        (format!("{ask}\n{{"), 2, "expected:"),
+        (format!("{ask}\n{{\n"), 2, "expected:"),
         (format!("{ask}\n{answer}\n{ask}\n{ask}"), 4, "asks before it was answered"),
         (answer.to_string(), 1, "that it asked before"),
         (ask.replace("read", "fly"), 1, "read, write, cas, claim"),

@@ -67,13 +67,14 @@ pub fn write(history: &History) -> String {
 }
 
 /// Reads a history. `name` is the file's, for complaints. Registers may be unkeyed: then all operations are of one key, "".
+/// A last line that lacks its end and is no JSON is what a killed run leaves behind: it is left out.
 ///
 /// # Errors
 /// The first line that is not an event, or that cannot follow the lines before it.
 pub fn read(name: &str, text: &str) -> Result<History, Malformed> {
     let (mut history, mut lines) = (History::default(), Vec::new());
     let mut open: BTreeMap<ProcessId, Op> = BTreeMap::new();
-    for (number, text) in text.lines().enumerate().filter(|(_, text)| !text.trim().is_empty()) {
+    for (number, text) in whole_lines(text).lines().enumerate().filter(|(_, text)| !text.trim().is_empty()) {
         let place = || format!("{name}:{}", number + 1);
         let line: Line = serde_json::from_str(text).map_err(|error| {
             let expected = "one JSON object with process, type, f and value";
@@ -90,6 +91,13 @@ pub fn read(name: &str, text: &str) -> Result<History, Malformed> {
             Err(Malformed::new(format!("{name}:{}", lines[index]), wrong, expected))
         }
     }
+}
+
+/// The text without the half line that a killed run leaves at its end.
+fn whole_lines(text: &str) -> &str {
+    let end = text.rfind('\n').map_or(0, |end| end + 1);
+    let half = end > 0 && serde_json::from_str::<Json>(&text[end..]).is_err();
+    if half { &text[..end] } else { text }
 }
 
 /// What is wrong, and what was expected.
@@ -349,6 +357,15 @@ mod tests {
     }
 
     #[test]
+    fn a_half_line_at_the_end_is_left_out() {
+        let text = write(&all_kinds());
+        let cut = &text[..text.len() - 10];
+        let history = read("h", cut).expect("a readable history");
+        assert_eq!(history.events.len(), all_kinds().events.len() - 1);
+        assert!(read("h", "half a line").is_err());
+    }
+
+    #[test]
     fn unkeyed_registers_share_the_empty_key() {
         let text = r#"{"process":0,"type":"invoke","f":"cas","value":[1,2]}
 {"process":0,"type":"fail","f":"cas","value":[1,2],"error":"precondition"}
@@ -363,7 +380,7 @@ mod tests {
     fn what_is_no_history_is_refused_with_its_place() {
         let invoke = r#"{"process":0,"type":"invoke","f":"read","value":null}"#;
         let cases = [
-            (format!("{invoke}\nnot json"), "h:2:"),
+            (format!("{invoke}\nnot json\n"), "h:2:"),
             (format!("{invoke}\n{invoke}"), "h:2: process 0 asks before it was answered"),
             (r#"{"process":0,"type":"ok","f":"read","value":3}"#.to_string(), "h:1: process 0 is answered"),
             (r#"{"process":0,"type":"invoke","f":"fly","value":3}"#.to_string(), "h:1: f \"fly\""),

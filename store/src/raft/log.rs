@@ -93,6 +93,13 @@ pub struct Record {
     pub entries: Option<(Index, Vec<Entry>)>,
 }
 
+impl Record {
+    /// Nothing to write?
+    pub fn is_empty(&self) -> bool {
+        self.ballot.is_none() && self.snapshot.is_none() && self.entries.is_none()
+    }
+}
+
 /// What the disk holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Durable {

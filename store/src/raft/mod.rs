@@ -344,7 +344,7 @@ impl Raft {
     fn flush(&mut self, out: &mut Outbox<Raft>) {
         // Releasing my own vote or copy may change the state again, at most a few times.
         loop {
-            if self.record != Record::default() {
+            if !self.record.is_empty() {
                 return self.write(out);
             }
             if self.holding.is_empty() {
