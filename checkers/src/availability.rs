@@ -165,7 +165,7 @@ fn notes(run: &Run, calls: &[Call], windows: &[Option<Share>]) -> Vec<String> {
         notes.push(note(run, fault, measured, window.as_ref()));
     }
     if !windows.iter().flatten().any(Share::enough) {
-        notes.push(format!("no fault was followed by {ENOUGH} requests to judge recovery by"));
+        notes.push(format!("recovery was not judged: after no fault were there {ENOUGH} requests before the next one"));
     }
     notes
 }
@@ -312,6 +312,6 @@ mod tests {
              0 % of 1 on the side that it hit, 100 % of 1 elsewhere; first answer once it was over: after 0.500 s; \
              too little time to judge recovery before the next fault or the end"
         );
-        assert_eq!(notes[2], "no fault was followed by 20 requests to judge recovery by");
+        assert_eq!(notes[2], "recovery was not judged: after no fault were there 20 requests before the next one");
     }
 }

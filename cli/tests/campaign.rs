@@ -90,7 +90,7 @@ fn a_wrong_class_and_a_vacuous_cell_are_not_as_expected() {
     let other = AS_EXPECTED.replace("double-ack", "owner-lost");
     let vacuous = MISSED.replace("halves", "nothing").replace("violated", "maybe");
     for (text, expected) in
-        [(other, "violated by double-ack, first seed 1"), (vacuous, "2 runs tested nothing, first seed 5")]
+        [(other, "3 runs were violated by double-ack (first seed 1)"), (vacuous, "2 runs were vacuous: ")]
     {
         fs::write(dir.path().join("c.toml"), text).expect("written");
         let ended = perjury(dir.path(), "campaign c.toml");

@@ -78,7 +78,7 @@ fn plan() -> Plan {
     let ask = |turn: u64| Ask {
         at: MS * 50 * turn,
         client: ClientId((turn % 2) as u32),
-        op: if turn % 2 == 0 {
+        op: if turn.is_multiple_of(2) {
             Op::Write { key: key(), value: turn as Value / 2 + 1 }
         } else {
             Op::Read { key: key() }

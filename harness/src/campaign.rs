@@ -5,9 +5,8 @@ use crate::cluster::Trouble;
 use crate::plan::Settings;
 use crate::seed::Seed;
 use crate::time::Time;
-use crate::verdict::{Judgement, Verdict};
+use crate::verdict::{Exit, Judgement, Verdict};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -57,53 +56,72 @@ pub enum Expected {
 pub struct Observed {
     /// Runs that held.
     pub held: u64,
-    /// Runs that were violated, by class, with the first seed.
-    pub violated: BTreeMap<String, (u64, u64)>,
-    /// Runs of which nobody can say, with the first seed and reason.
-    pub unknown: Option<(u64, u64, String)>,
-    /// Runs that tested nothing, with the first seed and reason.
-    pub vacuous: Option<(u64, u64, String)>,
+    /// What came out of the others, worst first.
+    pub others: Vec<Other>,
+}
+
+/// Runs that ended in the same way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Other {
+    /// How they ended.
+    pub exit: Exit,
+    /// The class of the violation; of a run that was not decided or tested nothing, why the first of them was not.
+    pub what: String,
+    /// How many they were.
+    pub runs: u64,
+    /// The first seed that ended so.
+    pub first_seed: u64,
 }
 
 impl Observed {
-    fn add(&mut self, seed: u64, judgement: &Judgement) {
-        let more = |there: &mut Option<(u64, u64, String)>, why: &String| match there {
-            Some((count, ..)) => *count += 1,
-            None => *there = Some((1, seed, why.clone())),
+    fn add(&mut self, seed: u64, verdict: &Verdict) {
+        let (exit, what) = match verdict {
+            Verdict::Held => return self.held += 1,
+            Verdict::Violated(anomaly) => (Exit::Violated, &anomaly.class),
+            Verdict::Unknown(why) => (Exit::Unknown, why),
+            Verdict::Vacuous(why) => (Exit::Vacuous, why),
         };
-        match &judgement.verdict {
-            Verdict::Held => self.held += 1,
-            Verdict::Violated(anomaly) => self.violated.entry(anomaly.class.clone()).or_insert((0, seed)).0 += 1,
-            Verdict::Unknown(why) => more(&mut self.unknown, why),
-            Verdict::Vacuous(why) => more(&mut self.vacuous, why),
+        let same = |other: &&mut Other| other.exit == exit && (exit != Exit::Violated || other.what == *what);
+        match self.others.iter_mut().find(same) {
+            Some(other) => other.runs += 1,
+            None => self.others.push(Other { exit, what: what.clone(), runs: 1, first_seed: seed }),
         }
+        self.others.sort_by(|one, two| (two.exit.severity(), &one.what).cmp(&(one.exit.severity(), &two.what)));
     }
 
-    /// The first seed that was violated.
-    pub fn first_violation(&self) -> Option<u64> {
-        self.violated.values().map(|(_, first)| *first).min()
+    /// The violations.
+    pub fn violated(&self) -> impl Iterator<Item = &Other> {
+        self.others.iter().filter(|other| other.exit == Exit::Violated)
+    }
+
+    /// All runs.
+    pub fn runs(&self) -> u64 {
+        self.held + self.others.iter().map(|other| other.runs).sum::<u64>()
     }
 
     /// What is not as expected, if anything.
     pub fn surprise(&self, expected: &Expected) -> Option<String> {
         if *expected == Expected::Caught {
-            return self.violated.is_empty().then(|| "no run was violated: the bug was not caught".to_string());
-        }
-        if let Some((count, seed, why)) = &self.vacuous {
-            return Some(format!("{count} runs tested nothing, first seed {seed}: {why}"));
-        }
-        if let Some((count, seed, why)) = &self.unknown {
-            return Some(format!("{count} runs were not decided, first seed {seed}: {why}"));
+            let missed = self.violated().next().is_none();
+            return missed.then(|| "no run was violated: the bug was not caught".to_string());
         }
         let allowed: &[String] = match expected {
             Expected::Held | Expected::Caught => &[],
             Expected::Violated(classes) | Expected::Maybe(classes) => classes,
         };
-        let other = self.violated.iter().find(|(class, _)| !allowed.contains(class));
-        if let Some((class, (count, seed))) = other {
-            return Some(format!("{count} runs were violated by {class}, first seed {seed}"));
+        // What was not decided or tested nothing spoils a cell, whatever else was found.
+        let wrong =
+            self.others.iter().rev().find(|other| other.exit != Exit::Violated || !allowed.contains(&other.what));
+        if let Some(Other { exit, what, runs, first_seed }) = wrong {
+            let runs = if *runs == 1 { "1 run was".to_string() } else { format!("{runs} runs were") };
+            let ending = match exit {
+                Exit::Violated => "violated by",
+                Exit::Unknown => "not decided:",
+                _ => "vacuous:",
+            };
+            return Some(format!("{runs} {ending} {what} (first seed {first_seed})"));
         }
-        let missed = matches!(expected, Expected::Violated(_)) && self.violated.is_empty();
+        let missed = matches!(expected, Expected::Violated(_)) && self.violated().next().is_none();
         missed.then(|| format!("none of {} runs was violated by {}", self.held, allowed.join(" or ")))
     }
 }
@@ -145,9 +163,55 @@ pub fn run(cells: &[Cell], test: &Test, orders: &Orders) -> Result<(Vec<Observed
     let mut complete = true;
     for ((cell, seed), judgement) in runs.iter().zip(judged) {
         match judgement.into_inner().expect("no worker panicked") {
-            Some(judgement) => observed[*cell].add(*seed, &judgement?),
+            Some(judgement) => observed[*cell].add(*seed, &judgement?.verdict),
             None => complete = false,
         }
     }
     Ok((observed, complete))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::anomaly::Anomaly;
+
+    fn violated(class: &str) -> Verdict {
+        Verdict::Violated(Box::new(Anomaly { class: class.to_string(), ..Anomaly::default() }))
+    }
+
+    fn observed(verdicts: &[Verdict]) -> Observed {
+        let mut observed = Observed::default();
+        (1..).zip(verdicts).for_each(|(seed, verdict)| observed.add(seed, verdict));
+        observed
+    }
+
+    #[test]
+    fn a_cell_is_as_expected_or_says_why_not() {
+        let lost = || vec!["lost".to_string()];
+        let (held, vacuous) = (Verdict::Held, Verdict::Vacuous("nothing was asked".to_string()));
+        let unknown = Verdict::Unknown("too long".to_string());
+        let surprise = |verdicts: &[Verdict], expected: Expected| observed(verdicts).surprise(&expected);
+        assert_eq!(surprise(std::slice::from_ref(&held), Expected::Held), None);
+        assert_eq!(surprise(&[held.clone(), violated("lost")], Expected::Violated(lost())), None);
+        assert_eq!(surprise(std::slice::from_ref(&held), Expected::Maybe(lost())), None);
+        assert_eq!(surprise(&[vacuous.clone(), violated("lost")], Expected::Caught), None);
+        for (verdicts, expected, says) in [
+            (vec![held.clone(), violated("lost")], Expected::Held, "1 run was violated by lost (first seed 2)"),
+            (vec![held.clone()], Expected::Violated(lost()), "none of 1 runs was violated by lost"),
+            (
+                vec![violated("phantom"); 2],
+                Expected::Violated(lost()),
+                "2 runs were violated by phantom (first seed 1)",
+            ),
+            (
+                vec![violated("lost"), vacuous],
+                Expected::Violated(lost()),
+                "1 run was vacuous: nothing was asked (first seed 2)",
+            ),
+            (vec![unknown, held.clone()], Expected::Maybe(lost()), "1 run was not decided: too long (first seed 1)"),
+            (vec![held], Expected::Caught, "no run was violated: the bug was not caught"),
+        ] {
+            assert_eq!(surprise(&verdicts, expected).as_deref(), Some(says));
+        }
+    }
 }

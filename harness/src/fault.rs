@@ -174,6 +174,7 @@ impl fmt::Display for Fault {
             Fault::Partition(Cut::Isolate(target)) => write!(f, "isolate {target}"),
             Fault::Partition(Cut::Minority(target)) => write!(f, "cut off a minority with {target}"),
             Fault::Partition(Cut::Mute(target)) => write!(f, "mute {target}"),
+            Fault::Partition(Cut::Links(links)) if links.is_empty() => write!(f, "cut no link"),
             Fault::Partition(Cut::Links(links)) => write!(f, "cut {}", Links(links)),
             Fault::Kill(target) => write!(f, "kill {target}"),
             Fault::PowerLoss(target) => write!(f, "cut the power of {target}"),

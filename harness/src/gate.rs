@@ -1,5 +1,6 @@
 //! Green means something: a held run counts only if it was busy, hurt, and hurt for real.
 
+use crate::fault::{Strike, When};
 use crate::history::{FaultInterval, What};
 use crate::outcome::Outcome;
 use crate::time::Time;
@@ -25,6 +26,11 @@ pub fn gate(run: &Run) -> Verdict {
         Some(reason) if run.interrupted => Verdict::Unknown(format!("the run was interrupted: {reason}")),
         Some(reason) => Verdict::Vacuous(reason),
     }
+}
+
+/// Did anybody ever ask to read anything?
+pub fn reads(run: &Run) -> bool {
+    run.history.events.iter().any(|event| matches!(&event.what, What::Invoke { op, .. } if op.is_read()))
 }
 
 /// When operations were asked and acknowledged while clients asked and faults struck.
@@ -77,6 +83,15 @@ fn too_gentle(run: &Run, seen: &Seen) -> Option<String> {
     }
     if run.faults.len() < ROUNDS {
         return Some(format!("{} faults struck, {ROUNDS} are needed", run.faults.len()));
+    }
+    let struck: BTreeSet<usize> = run.faults.iter().map(|fault| fault.strike).collect();
+    if let Some(missed) = (0..run.plan.strikes.len()).find(|strike| !struck.contains(strike)) {
+        let Strike { when, fault, .. } = &run.plan.strikes[missed];
+        let why = match when {
+            When::OnMark { mark, nth, .. } => format!("no node hit the mark \"{mark}\" {nth} times"),
+            When::At(time) => format!("the run ended before {time}"),
+        };
+        return Some(format!("\"{fault}\" never struck: {why}"));
     }
     run.faults.iter().find_map(|fault| ineffective(fault).or_else(|| unseen(fault, seen)))
 }

@@ -148,6 +148,10 @@ pub fn judge(run: &Run, checkers: &[Checker], budget: Budget) -> Judgement {
     let verdict = match worst {
         None => Verdict::Vacuous("no checker was asked".to_string()),
         Some(Verdict::Held) => crate::gate::gate(run),
+        // Who never looks cannot say more than that.
+        Some(Verdict::Unknown(_)) if !crate::gate::reads(run) => {
+            Verdict::Vacuous("nobody ever asked to read".to_string())
+        }
         Some(worse) => worse.clone(),
     };
     Judgement { verdict, opinions }
@@ -166,6 +170,7 @@ fn opinion(checker: &Checker, run: &Run, budget: Budget) -> Opinion {
 
 /// What the process says to whoever started it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Exit {
     /// The promise was kept.
     Held = 0,

@@ -88,9 +88,8 @@ pub fn blind(calls: &[RegisterCall], bad: usize, budget: &mut u64) -> Option<usi
         let calls: Vec<RegisterCall> = prefix.iter().map(as_write).collect();
         matches!(check_calls(&calls, None, budget), Answer::Linearizable(_))
     };
-    let done = |(index, call): &Numbered| {
-        (matches!(call.act, Act::Cas { .. }) && call.returned.is_some()).then_some(*index)
-    };
+    let done =
+        |(index, call): &Numbered| (matches!(call.act, Act::Cas { .. }) && call.returned.is_some()).then_some(*index);
     prefix.iter().rev().filter_map(done).find(|index| explained(*index, budget))
 }
 

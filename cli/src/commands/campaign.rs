@@ -26,7 +26,7 @@ pub struct Arguments {
     /// Only this fault
     #[arg(long)]
     fault: Option<String>,
-    /// How many seeds a cell
+    /// How many seeds a cell; with fewer than 20, what only some seeds find may be missed, and the cell is red
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
     seeds: u64,
     /// How many runs at once; all cores without
@@ -139,9 +139,8 @@ fn keep(arguments: &Arguments, rows: &[(&Cell, &Observed)]) -> Result<Vec<Vec<Pa
 
 /// The first seed of each thing that came out, but for what held; where all held and should not have, the first of all.
 fn first_seeds(cell: &Cell, seen: &Observed) -> BTreeSet<u64> {
-    let rest = [&seen.unknown, &seen.vacuous].into_iter().flatten().map(|(_, seed, _)| *seed);
     let missed = (seen.held == cell.seeds.1 && seen.surprise(&cell.expected).is_some()).then_some(cell.seeds.0);
-    seen.violated.values().map(|(_, seed)| *seed).chain(rest).chain(missed).collect()
+    seen.others.iter().map(|other| other.first_seed).chain(missed).collect()
 }
 
 fn case(cell: &Cell, seen: &Observed) -> reports::junit::CampaignCase {
@@ -200,7 +199,7 @@ fn print_table(rows: &[(&Cell, &Observed)], kept: &[Vec<PathBuf>], surprises: us
         "\nexpected H held, V violated, v violated by luck, C caught; beside it how many of the runs were violated; ! not as expected"
     );
     explain(rows, kept);
-    let runs: u64 = rows.iter().map(|(_, seen)| runs(seen)).sum();
+    let runs: u64 = rows.iter().map(|(_, seen)| seen.runs()).sum();
     let all = if complete { "" } else { "; stopped before its end" };
     println!("{} cells, {runs} runs, {surprises} not as expected{all}", rows.len());
 }
@@ -213,8 +212,9 @@ fn print_mutants(rows: &[(&Cell, &Observed)]) {
     }
     for (cell, seen) in rows() {
         let name = format!("{}+{} {}", cell.design, cell.switches.join("+"), cell.workload);
-        let first = seen.first_violation().map_or("not caught".to_string(), |seed| format!("caught by seed {seed}"));
-        let classes: Vec<&str> = seen.violated.keys().map(String::as_str).collect();
+        let first = seen.violated().map(|other| other.first_seed).min();
+        let first = first.map_or("not caught".to_string(), |seed| format!("caught by seed {seed}"));
+        let classes: Vec<&str> = seen.violated().map(|other| other.what.as_str()).collect();
         println!("{name:38} {:>8}  {first}: {}", sign(cell, seen), classes.join(", "));
     }
 }
@@ -237,14 +237,9 @@ fn sign(cell: &Cell, seen: &Observed) -> String {
         Expected::Maybe(_) => "v",
         Expected::Caught => "C",
     };
-    let violated: u64 = seen.violated.values().map(|(count, _)| count).sum();
+    let violated: u64 = seen.violated().map(|other| other.runs).sum();
     let wrong = if seen.surprise(&cell.expected).is_some() { "!" } else { "" };
-    format!("{wrong}{letter} {violated}/{}", runs(seen))
-}
-
-fn runs(seen: &Observed) -> u64 {
-    let rest = [&seen.unknown, &seen.vacuous].into_iter().flatten().map(|(count, ..)| *count);
-    seen.held + seen.violated.values().map(|(count, _)| *count).sum::<u64>() + rest.sum::<u64>()
+    format!("{wrong}{letter} {violated}/{}", seen.runs())
 }
 
 fn word(expected: &Expected) -> String {
@@ -257,7 +252,7 @@ fn word(expected: &Expected) -> String {
 }
 
 fn words(seen: &Observed) -> String {
-    let violated = seen.violated.iter().map(|(class, (count, first))| format!("{count} {class} from seed {first}"));
+    let violated = seen.violated().map(|other| format!("{} {} from seed {}", other.runs, other.what, other.first_seed));
     let all: Vec<String> = std::iter::once(format!("{} held", seen.held)).chain(violated).collect();
     all.join(", ")
 }

@@ -124,9 +124,15 @@ pub fn dispatch(arguments: Perjury) -> u8 {
     }
 }
 
+/// One page for the program, and one for each command that a person starts.
 fn man() -> Result<Exit, Failure> {
-    let page = clap_mangen::Man::new(Perjury::command());
-    page.render(&mut std::io::stdout()).map_err(|error| Failure::Trouble(error.to_string()))?;
+    let mut program = Perjury::command();
+    program.build();
+    let commands = program.get_subcommands().filter(|command| !command.is_hide_set()).cloned();
+    for command in std::iter::once(program.clone()).chain(commands) {
+        let page = clap_mangen::Man::new(command);
+        page.render(&mut std::io::stdout()).map_err(|error| Failure::Trouble(error.to_string()))?;
+    }
     Ok(Exit::Held)
 }
 

@@ -5,7 +5,7 @@ use crate::assemble::{Request, Usage, carry_out, judgement, plan};
 use crate::folder::{Folder, replay_command};
 use crate::progress::Progress;
 use clap::{Args, ValueEnum};
-use harness::campaign::{Cell, Expected, Observed, Orders};
+use harness::campaign::{Cell, Expected, Observed, Orders, Other};
 use harness::files::Malformed;
 use harness::plan::FORMAT;
 use harness::{Exit, Judgement, Plan, Run, Seed, Strike, Tier, Time};
@@ -188,22 +188,14 @@ fn many(arguments: &Arguments, request: &Request) -> Result<Exit, Failure> {
 
 /// One line for each thing that came out, with the files of its first run.
 fn tell(arguments: &Arguments, request: &Request, observed: &Observed, complete: bool) -> Result<Exit, Failure> {
-    let violated =
-        observed.violated.iter().map(|(class, (count, first))| (Exit::Violated, class.clone(), *count, *first));
-    let rest = [(Exit::Unknown, &observed.unknown), (Exit::Vacuous, &observed.vacuous)];
-    let rest = rest
-        .into_iter()
-        .filter_map(|(exit, there)| there.as_ref().map(|(count, first, why)| (exit, why.clone(), *count, *first)));
     let mut worst = if complete { Exit::Held } else { Exit::Unknown };
     let mut lines = vec![format!("held: {} of {} runs", observed.held, arguments.seeds)];
-    for (exit, what, count, first) in violated.chain(rest) {
-        worst = worst.worst(exit);
-        let folder = keep(arguments, &Request { seed: Seed(first), ..request.clone() })?;
-        let word = format!("{exit:?}").to_lowercase();
-        lines.push(format!(
-            "{word}: {count} runs, {what}; the first is seed {first}: {}",
-            replay_command(folder.path())
-        ));
+    for Other { exit, what, runs, first_seed } in &observed.others {
+        worst = worst.worst(*exit);
+        let folder = keep(arguments, &Request { seed: Seed(*first_seed), ..request.clone() })?;
+        let (word, replay) = (format!("{exit:?}").to_lowercase(), replay_command(folder.path()));
+        let runs = if *runs == 1 { "1 run".to_string() } else { format!("{runs} runs") };
+        lines.push(format!("{word}: {runs}, {what}; the first is seed {first_seed}: {replay}"));
     }
     if !complete {
         lines.push("stopped before the last seed".to_string());

@@ -4,7 +4,7 @@
 //! is an answer) or `info` (nobody knows). Faults and what else the controller saw stand among them as process `nemesis`,
 //! what nodes said as process `n1`, `n2`, …. Times are nanoseconds, as Jepsen's are.
 
-use super::Malformed;
+use super::{Malformed, words};
 use crate::fault::{Effect, Fault};
 use crate::history::{Event, History, Phase, ProcessId, What};
 use crate::node::NodeId;
@@ -78,7 +78,7 @@ pub fn read(name: &str, text: &str) -> Result<History, Malformed> {
         let place = || format!("{name}:{}", number + 1);
         let line: Line = serde_json::from_str(text).map_err(|error| {
             let expected = "one JSON object with process, type, f and value";
-            Malformed::new(format!("{}:{}", place(), error.column()), error, expected)
+            Malformed::new(format!("{}:{}", place(), error.column()), words(&error), expected)
         })?;
         let what = event(&line, &mut open).map_err(|(wrong, expected)| Malformed::new(place(), wrong, expected))?;
         history.events.push(Event { time: Time(line.time / 1000), what });

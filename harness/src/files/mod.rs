@@ -21,3 +21,9 @@ impl Malformed {
         Malformed { place: place.into(), wrong: wrong.to_string(), expected: expected.into() }
     }
 }
+
+/// What serde complains of, without the place that it counts in its own way.
+fn words(error: &serde_json::Error) -> String {
+    let words = error.to_string();
+    words.split(" at line ").next().unwrap_or_default().to_string()
+}

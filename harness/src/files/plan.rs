@@ -1,6 +1,6 @@
 //! `plan.json`: all that a replay needs.
 
-use super::Malformed;
+use super::{Malformed, words};
 use crate::plan::{FORMAT, Plan};
 
 /// The file's text.
@@ -15,7 +15,7 @@ pub fn write(plan: &Plan) -> String {
 pub fn read(name: &str, text: &str) -> Result<Plan, Malformed> {
     let place = |error: &serde_json::Error| format!("{name}:{}:{}", error.line(), error.column());
     let plan: Plan = serde_json::from_str(text)
-        .map_err(|error| Malformed::new(place(&error), &error, "a plan.json as `perjury run` writes it"))?;
+        .map_err(|error| Malformed::new(place(&error), words(&error), "a plan.json as `perjury run` writes it"))?;
     if plan.format != FORMAT {
         let wrong = format!("format {} is unknown", plan.format);
         return Err(Malformed::new(name, wrong, format!("\"format\": {FORMAT}")));
