@@ -29,6 +29,12 @@ impl<T> Hold<T> {
             None => Some(item),
         }
     }
+    /// Takes `items` for the latest write that is under way; leaves them where there is none.
+    pub fn append_after_writes(&mut self, items: &mut Vec<T>) {
+        if let Some(latest) = self.writing.back_mut() {
+            latest.append(items);
+        }
+    }
     /// The oldest `records` writes are durable: what waited for them, in order.
     pub fn persisted(&mut self, records: usize) -> Vec<T> {
         self.writing.drain(..records.min(self.writing.len())).flatten().collect()

@@ -347,15 +347,14 @@ impl Raft {
             if !self.record.is_empty() {
                 return self.write(out);
             }
+            if !self.config.bugs.ack_before_fsync {
+                self.hold.append_after_writes(&mut self.holding);
+            }
             if self.holding.is_empty() {
                 return;
             }
             let mut holding = std::mem::take(&mut self.holding);
-            for held in holding.drain(..) {
-                let waits_for_nothing = self.config.bugs.ack_before_fsync;
-                let free = if waits_for_nothing { Some(held) } else { self.hold.after_writes(held) };
-                free.into_iter().for_each(|held| self.release(held, out));
-            }
+            holding.drain(..).for_each(|held| self.release(held, out));
             if self.holding.is_empty() {
                 // The same allocation serves the next step.
                 self.holding = holding;
