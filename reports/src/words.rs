@@ -223,7 +223,7 @@ mod tests {
         assert_eq!(cut(vec![(0, 1), (0, 2), (1, 0), (2, 0)]), "cut n1 off from the rest");
         assert_eq!(cut(vec![(2, 0), (2, 1)]), "mute n3: it hears, and nobody hears it");
         assert_eq!(cut(vec![(0, 1)]), "cut n1 -> n2");
-        assert_eq!(cut(Vec::new()), "cut ");
+        assert_eq!(cut(Vec::new()), "cut no link");
         assert_eq!(fault(&Fault::Kill(Target::Node(NodeId(1))), 3), "kill n2");
     }
 
