@@ -205,7 +205,7 @@ impl Node for Raft {
             Input::Receive { from, message } => self.receive(from, message, out),
             Input::Request { id, op } => self.request(id, op, out),
             Input::Fire(Clock::Election) => self.campaign(out),
-            Input::Fire(Clock::Heartbeat) => self.heartbeat(out),
+            Input::Fire(Clock::Heartbeat) => self.broadcast(out),
             Input::Persisted { records } => self.persisted(records, out),
         }
         self.flush(out);
@@ -331,7 +331,7 @@ impl Raft {
         self.leader = Some(self.id);
         self.role = Role::Leader(Box::new(Lead::new(self.config.nodes, self.log.last())));
         self.add(None);
-        self.heartbeat(out);
+        self.broadcast(out);
     }
 
     fn persisted(&mut self, records: usize, out: &mut Outbox<Raft>) {

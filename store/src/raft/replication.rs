@@ -82,15 +82,16 @@ impl Raft {
         self.serve_reads(out);
     }
 
-    pub(super) fn heartbeat(&mut self, out: &mut Outbox<Raft>) {
-        self.broadcast(out);
-        out.set_timer(Clock::Heartbeat, self.config.heartbeat, self.config.heartbeat);
-    }
-
-    fn broadcast(&mut self, out: &mut Outbox<Raft>) {
+    /// Tells every peer what it needs next. An empty one is a heartbeat, and is only needed where nothing else was said for
+    /// so long.
+    pub(super) fn broadcast(&mut self, out: &mut Outbox<Raft>) {
+        if !matches!(self.role, Role::Leader(_)) {
+            return;
+        }
         for peer in self.peers() {
             self.replicate(peer, out);
         }
+        out.set_timer(Clock::Heartbeat, self.config.heartbeat, self.config.heartbeat);
     }
 
     /// Sends a peer what it needs next. Its term was durable when it was elected, so nothing is held.
