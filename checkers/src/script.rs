@@ -40,7 +40,7 @@ pub fn run(text: &str) -> Run {
     for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
         script.line(line);
     }
-    Run::new(plan(), History { events: script.events }, false)
+    Run::new(plan(), History { events: script.events })
 }
 
 /// The plan of a written run: nothing is asked or struck by plan, the text says what happened.

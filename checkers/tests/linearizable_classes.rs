@@ -191,7 +191,7 @@ fn classes(store: Store, loss: u64, runs: u64) -> BTreeMap<String, usize> {
     let mut classes = BTreeMap::new();
     for seed in 0..runs {
         let history = Small::history(store, loss, seed);
-        let run = Run::new(harness::Plan { clients: CLIENTS, ..script::plan() }, history, false);
+        let run = Run::new(harness::Plan { clients: CLIENTS, ..script::plan() }, history);
         let word = match (LINEARIZABLE.check)(&run, Budget::default()).verdict {
             Verdict::Violated(anomaly) => anomaly.class,
             other => other.word().to_string(),

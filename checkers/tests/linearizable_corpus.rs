@@ -28,7 +28,7 @@ fn read(path: &Path) -> History {
 }
 
 fn judge(path: &Path) -> &'static str {
-    let run = Run::new(script::plan(), read(path), false);
+    let run = Run::new(script::plan(), read(path));
     match (LINEARIZABLE.check)(&run, Budget { steps: STEPS }).verdict {
         Verdict::Held | Verdict::Vacuous(_) => "Ok",
         Verdict::Violated(anomaly) => {

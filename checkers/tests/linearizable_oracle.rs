@@ -147,7 +147,7 @@ fn stateright_says(history: &History) -> bool {
 }
 
 fn run_of(history: &History) -> Run {
-    Run::new(script::plan(), history.clone(), false)
+    Run::new(script::plan(), history.clone())
 }
 
 #[test]

@@ -52,10 +52,16 @@ pub fn settings(settings: &Settings) -> Result<(), Usage> {
     ])
 }
 
+/// Longer than any run.
+const LONGEST: Time = Time(86_400 * SECOND.0);
+
 /// Complains about the first strike that cannot be carried out on a cluster of `nodes` in this tier.
 pub fn strikes(strikes: &[Strike], nodes: u8, tier: Tier) -> Result<(), Usage> {
-    for (number, Strike { fault, .. }) in (1..).zip(strikes) {
+    for (number, Strike { fault, lasts, .. }) in (1..).zip(strikes) {
         let wrong = |why: String| Err(Usage(format!("strike {number} cannot be done: {why}")));
+        if *lasts > LONGEST {
+            return wrong("it lasts longer than a day".to_string());
+        }
         if let Some(node) = named(fault).into_iter().find(|node| node.0 >= nodes) {
             let last = nodes.saturating_sub(1);
             return wrong(format!("there is no node {}; a cluster of {nodes} has nodes 0 to {last}", node.0));
@@ -63,6 +69,12 @@ pub fn strikes(strikes: &[Strike], nodes: u8, tier: Tier) -> Result<(), Usage> {
         match fault {
             Fault::Clock { rate, .. } if !(1..=10_000).contains(rate) => {
                 return wrong(format!("a clock's rate of {rate} %; 1 to 10000 can be set"));
+            }
+            Fault::Clock { offset, .. } if offset.unsigned_abs() > LONGEST.0 => {
+                return wrong("a clock can be at most a day off".to_string());
+            }
+            Fault::SlowDisk { by: delay, .. } | Fault::Links { delay, .. } if *delay > LONGEST => {
+                return wrong("a delay of more than a day".to_string());
             }
             Fault::Links { loss, duplicate, .. } if *loss > 100 || *duplicate > 100 => {
                 return wrong("more than 100 % of the messages".to_string());

@@ -14,6 +14,8 @@ pub struct Progress {
     bar: ProgressBar,
     time: Time,
     counts: [u64; 3],
+    /// The first event that could not be written, and why.
+    lost: Option<std::io::Error>,
 }
 
 impl Progress {
@@ -24,7 +26,17 @@ impl Progress {
         if let Ok(style) = ProgressStyle::with_template("{bar:30} {msg}") {
             bar.set_style(style);
         }
-        Progress { file: BufWriter::new(file), real, bar, time: plan.time, counts: [0; 3] }
+        Progress { file: BufWriter::new(file), real, bar, time: plan.time, counts: [0; 3], lost: None }
+    }
+
+    /// Ends the display.
+    ///
+    /// # Errors
+    /// If the history could not be written to its end.
+    pub fn finish(mut self) -> std::io::Result<()> {
+        self.bar.finish_and_clear();
+        self.file.flush()?;
+        self.lost.map_or(Ok(()), Err)
     }
 
     fn say(&self, time: Time, words: &str) {
@@ -37,12 +49,15 @@ impl Progress {
 
 impl Witness for Progress {
     fn saw(&mut self, index: usize, event: &Event) {
-        // A full disk shows when the buffer is flushed; the run itself goes on.
-        let written = writeln!(self.file, "{}", harness::files::history::line(index, event));
+        // The run goes on without its file; who reads [`Progress::finish`] hears of it.
+        let mut written = writeln!(self.file, "{}", harness::files::history::line(index, event));
+        if self.real {
+            written = written.and_then(|()| self.file.flush());
+        }
+        self.lost = self.lost.take().or(written.err());
         if !self.real {
             return;
         }
-        let _ = written.and_then(|()| self.file.flush());
         if let What::Return { outcome, .. } = &event.what {
             let kind = match outcome {
                 Outcome::Ok(_) => 0,
@@ -62,15 +77,6 @@ impl Witness for Progress {
         }
         self.bar.set_position((event.time.0 / 1000).min(self.bar.length().unwrap_or(0)));
         self.bar.set_message(format!("{} ok, {} failed, {} unknown", self.counts[0], self.counts[1], self.counts[2]));
-    }
-}
-
-impl Drop for Progress {
-    fn drop(&mut self) {
-        if let Err(error) = self.file.flush() {
-            eprintln!("perjury: the history could not be written: {error}");
-        }
-        self.bar.finish_and_clear();
     }
 }
 

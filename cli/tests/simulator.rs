@@ -159,7 +159,7 @@ fn a_written_history_is_judged_as_the_run_was() {
         let (run, verdict) = tried(&request(design, workload, "mixed", 4));
         let history = harness::files::history::read("history.jsonl", &bytes(&run)).expect("what was written");
         assert_eq!(history, run.history, "{design} {workload}");
-        assert_eq!(judgement(&Run::new(run.plan, history, false)).verdict, verdict, "{design} {workload}");
+        assert_eq!(judgement(&Run::new(run.plan, history)).verdict, verdict, "{design} {workload}");
     }
 }
 
@@ -217,4 +217,14 @@ fn a_history_cut_off_by_a_kill_is_readable_and_half_a_line_inside_is_named() {
     let ended = perjury(dir.path(), "check runs/latest");
     assert!(matches!(ended.code, 0 | 2 | 3) && ended.err.is_empty(), "half a history is no violation: {ended:?}");
     assert_eq!(perjury(dir.path(), "report runs/latest").code, 0);
+}
+
+#[test]
+fn without_a_fault_no_request_is_sent_again() {
+    for seed in 1..=20 {
+        let calm = Request { switches: vec!["no-dedup".to_string()], ..request("raft", "bank", "calm", seed) };
+        let (run, verdict) = tried(&calm);
+        assert_eq!(verdict, Verdict::Held, "seed {seed}");
+        assert!(run.history.marks().all(|(_, _, mark)| mark != "deduplicated"), "seed {seed}");
+    }
 }

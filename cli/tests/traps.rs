@@ -90,6 +90,36 @@ fn a_generator_without_reads_is_vacuous() {
 }
 
 #[test]
+fn a_generator_without_reads_is_vacuous_even_if_everything_is_read_at_the_end() {
+    for workload in ["register", "bank", "set"] {
+        let request = Request { workload: workload.to_string(), rate: 60.0, ..Request::default() };
+        let mut blind = plan(&request).expect("known names");
+        blind.asks.retain(|ask| !ask.op.is_read());
+        let why = vacuous(verdict(&blind));
+        assert_eq!(why, "no read was acknowledged, so nothing could be seen to be wrong", "{workload}");
+    }
+}
+
+#[test]
+fn a_run_in_which_nothing_changes_is_vacuous() {
+    let mut idle = plan(&Request { workload: "bank".to_string(), ..Request::default() }).expect("known names");
+    // Nobody has so much money, so every transfer is refused.
+    for ask in &mut idle.asks {
+        if let Op::Transfer { amount, .. } = &mut ask.op {
+            *amount = 1_000_000;
+        }
+    }
+    assert_eq!(vacuous(verdict(&idle)), "nothing was ever changed, so nothing could go wrong");
+}
+
+#[test]
+fn a_nemesis_is_not_calm_because_it_is_called_so() {
+    let mut plan = plan(&Request { nemesis: "nothing".to_string(), ..Request::default() }).expect("known names");
+    plan.nemesis = harness::gate::CALM.to_string();
+    assert!(vacuous(verdict(&plan)).contains("had no effect"));
+}
+
+#[test]
 fn a_single_client_is_vacuous() {
     let alone = Request { clients: 1, ..Request::default() };
     let why = vacuous(verdict(&plan(&alone).expect("known names")));

@@ -134,7 +134,7 @@ fn trap() -> Run {
         {"process":0,"type":"ok","f":"write","value":["x",1]}
         {"process":1,"type":"invoke","f":"read","value":["x",null]}
         {"process":1,"type":"ok","f":"read","value":["x",null]}"#;
-    Run::new(plan(), harness::files::history::read("trap", history).expect("a history"), false)
+    Run::new(plan(), harness::files::history::read("trap", history).expect("a history"))
 }
 
 fn main() {

@@ -122,18 +122,19 @@ impl Client {
         }
     }
 
-    /// The pause after a refusal is over.
-    pub fn ask_again(&mut self, now: Time, attempt: u32, settings: &Settings) -> Move {
+    /// The pause after a refusal of the request called `id` is over.
+    pub fn ask_again(&mut self, now: Time, id: RequestId, attempt: u32, settings: &Settings) -> Move {
         match &self.open {
-            Some(open) if open.attempt == attempt => self.ask(now, settings),
+            Some(open) if (open.id, open.attempt) == (id, attempt) => self.ask(now, settings),
             _ => Move::Wait,
         }
     }
 
-    /// No answer to this attempt.
-    pub fn attempt_timed_out(&mut self, now: Time, attempt: u32, settings: &Settings) -> Move {
+    /// No answer to this attempt of the request called `id`. Attempts count anew with each request, so an alarm of an
+    /// earlier one must not be taken for one of this.
+    pub fn attempt_timed_out(&mut self, now: Time, id: RequestId, attempt: u32, settings: &Settings) -> Move {
         match &mut self.open {
-            Some(open) if open.attempt == attempt => {
+            Some(open) if (open.id, open.attempt) == (id, attempt) => {
                 open.asked = NodeId((open.asked.0 + 1) % self.nodes);
                 self.ask(now, settings)
             }

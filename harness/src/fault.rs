@@ -17,7 +17,8 @@ pub enum Fault {
     PowerLoss(Target),
     /// `SIGSTOP`; clocks run on and messages wait. Lifting continues.
     Pause(Target),
-    /// Wrong clocks. Lifting sets them right.
+    /// Wrong clocks. Lifting takes the offset back and lets the clocks run at their own rate again; what a wrong rate has
+    /// added stays. Several at once add up their offsets and multiply their rates ([`skew`]).
     Clock {
         /// Whose.
         target: Target,
@@ -33,7 +34,7 @@ pub enum Fault {
         /// Added to every sync.
         by: Time,
     },
-    /// Links that lose, duplicate and delay whole messages, on every link.
+    /// Links that lose, duplicate and delay whole messages, on every link between nodes. Clients' links are never rough.
     Links {
         /// Percent of messages lost.
         loss: u32,
@@ -146,6 +147,12 @@ impl Fault {
             _ => Vec::new(),
         }
     }
+}
+
+/// What several clock faults at once come to: offsets add up, rates multiply.
+pub fn skew(faults: &[(i64, u32)]) -> (i64, u32) {
+    let rate = faults.iter().fold(100u64, |rate, (_, percent)| rate * u64::from(*percent) / 100);
+    (faults.iter().map(|(offset, _)| offset).sum(), rate.clamp(1, 10_000) as u32)
 }
 
 /// The nodes with the most cut links: those on the smaller side of any two-sided cut.

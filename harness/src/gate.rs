@@ -2,6 +2,7 @@
 
 use crate::fault::{Strike, When};
 use crate::history::{FaultInterval, What};
+use crate::op::Reply;
 use crate::outcome::Outcome;
 use crate::time::Time;
 use crate::verdict::{Run, Verdict};
@@ -38,23 +39,23 @@ struct Seen {
     asked: Vec<Time>,
     acknowledged: Vec<Time>,
     reads: usize,
+    changes: usize,
     clients: usize,
 }
 
 impl Seen {
     fn of(run: &Run) -> Seen {
         let finals = run.finals();
-        let mut seen = Seen { asked: Vec::new(), acknowledged: Vec::new(), reads: 0, clients: 0 };
+        let mut seen = Seen { asked: Vec::new(), acknowledged: Vec::new(), reads: 0, changes: 0, clients: 0 };
         let mut clients = BTreeSet::new();
         for (index, event) in run.history.events.iter().enumerate() {
             match &event.what {
                 What::Invoke { .. } if index < finals => seen.asked.push(event.time),
-                What::Return { process, op, outcome: Outcome::Ok(_) } => {
+                What::Return { process, op, outcome: Outcome::Ok(reply) } if index < finals => {
                     seen.reads += usize::from(op.is_read());
-                    if index < finals {
-                        seen.acknowledged.push(event.time);
-                        clients.insert(run.client(*process));
-                    }
+                    seen.changes += usize::from(!op.is_read() && *reply != Reply::No);
+                    seen.acknowledged.push(event.time);
+                    clients.insert(run.client(*process));
                 }
                 _ => {}
             }
@@ -74,11 +75,14 @@ fn too_quiet(seen: &Seen) -> Option<String> {
     if seen.reads == 0 {
         return Some("no read was acknowledged, so nothing could be seen to be wrong".to_string());
     }
+    if seen.changes == 0 {
+        return Some("nothing was ever changed, so nothing could go wrong".to_string());
+    }
     (seen.clients < 2).then(|| "only one client was served, so nothing was concurrent".to_string())
 }
 
 fn too_gentle(run: &Run, seen: &Seen) -> Option<String> {
-    if run.plan.nemesis == CALM {
+    if run.plan.nemesis == CALM && run.plan.strikes.is_empty() {
         return None;
     }
     if run.faults.len() < ROUNDS {

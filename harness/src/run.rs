@@ -40,8 +40,7 @@ pub fn run(
     test.chaos()?;
     test.heal()?;
     test.finals()?;
-    let (history, interrupted) = (test.history, test.interrupted);
-    Ok(Run::new(plan.clone(), history, interrupted))
+    Ok(Run::new(plan.clone(), test.history))
 }
 
 struct Test<'a> {
@@ -54,7 +53,6 @@ struct Test<'a> {
     start: Time,
     askers: Vec<Asker>,
     strikes: Vec<State>,
-    interrupted: bool,
 }
 
 /// A client as the loop sees it.
@@ -93,8 +91,8 @@ impl<'a> Test<'a> {
             When::OnMark { nth, .. } => State::Awaits((*nth).max(1)),
         };
         let strikes = plan.strikes.iter().map(|strike| state(&strike.when)).collect();
-        let (history, start, interrupted) = (History::default(), Time::ZERO, false);
-        Test { plan, cluster, witness, stop, history, start, askers, strikes, interrupted }
+        let (history, start) = (History::default(), Time::ZERO);
+        Test { plan, cluster, witness, stop, history, start, askers, strikes }
     }
 
     fn now(&self) -> Time {
@@ -128,7 +126,6 @@ impl<'a> Test<'a> {
             let next = self.next_deed().min(self.plan.time);
             self.advance(next)?;
         }
-        self.interrupted |= self.stopped();
         Ok(())
     }
 

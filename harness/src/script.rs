@@ -111,7 +111,7 @@ impl Script {
     pub fn play<N: Node>(&self, config: N::Config, switches: &[String]) -> Result<Run, Malformed> {
         let plan = self.plan(switches);
         let history = play::history::<N>(self, config, plan.clients)?;
-        Ok(Run::new(plan, history, false))
+        Ok(Run::new(plan, history))
     }
 
     /// How many clients there are: one more than the largest number.

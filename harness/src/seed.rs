@@ -66,7 +66,7 @@ mod tests {
     fn a_stream_never_changes_its_numbers() {
         let mut rng = Seed(1).stream("network");
         let draws: Vec<u64> = (0..4).map(|_| rng.below(1000)).collect();
-        assert_eq!(draws, [Seed(1).stream("network").below(1000), draws[1], draws[2], draws[3]]);
+        assert_eq!(draws, [296, 407, 442, 864], "written down once, for ever");
         assert_ne!(Seed(1).stream("disk").below(u64::MAX), Seed(1).stream("network").below(u64::MAX));
         assert_ne!(Seed(2).stream("network").below(u64::MAX), Seed(1).stream("network").below(u64::MAX));
     }

@@ -21,9 +21,12 @@ pub struct Run {
 }
 
 impl Run {
-    /// A run from its plan and everything that happened.
-    pub fn new(plan: Plan, history: History, interrupted: bool) -> Run {
+    /// A run from its plan and everything that happened. It was interrupted if it healed before its time, or never came to
+    /// its final reads.
+    pub fn new(plan: Plan, history: History) -> Run {
         let (faults, finals) = (history.faults(), history.phase(Phase::Final));
+        let healed = history.events.get(history.phase(Phase::Heal)).map(|event| event.time);
+        let interrupted = finals == history.events.len() || healed.is_none_or(|healed| healed < plan.time);
         Run { plan, history, faults, interrupted, finals }
     }
     /// The client behind a process.

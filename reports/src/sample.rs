@@ -116,7 +116,8 @@ pub fn violated() -> Sample {
             row(["ada", "1", "4.812 s", "n2"]),
         ],
     };
-    let run = Run::new(plan("sl-async-fo", 3, 4), History { events: script.events }, false);
+    let mut run = Run::new(plan("sl-async-fo", 3, 4), History { events: script.events });
+    run.interrupted = false;
     let verdict = Verdict::Violated(Box::new(anomaly));
     let mut opinions = vec![Opinion::new("uniqueness", verdict.clone()), Opinion::new("invariants", Verdict::Held)];
     opinions[0].notes.push("2 names, 3 acknowledged claims".to_string());
@@ -151,7 +152,8 @@ pub fn hostile() -> Sample {
             *mark = "<img src=x>".into();
         }
     }
-    sample.run = Run::new(sample.run.plan, sample.run.history, true);
+    sample.run = Run::new(sample.run.plan, sample.run.history);
+    sample.run.interrupted = true;
     let Verdict::Violated(anomaly) = &mut sample.judgement.verdict else { unreachable!("it is violated") };
     anomaly.sentences.push(format!("It is about {name}."));
     anomaly.table[1][0] = name.to_string();
@@ -230,7 +232,8 @@ pub fn busy(operations: u64) -> Sample {
     events.push(Event { time: SECOND * 31, what: What::Phase(Phase::Heal) });
     // Stable: what was pushed first at a moment stays first, so a process asks before it is answered.
     events.sort_by_key(|event| event.time);
-    let run = Run::new(Plan { time: SECOND * 30, ..plan("raft", 5, 10) }, History { events }, false);
+    let mut run = Run::new(Plan { time: SECOND * 30, ..plan("raft", 5, 10) }, History { events });
+    run.interrupted = false;
     let double = double_ack(&run);
     let opinions = vec![Opinion::new("uniqueness", double.clone()), Opinion::new("invariants", Verdict::Held)];
     Sample { run, judgement: Judgement { verdict: double, opinions } }

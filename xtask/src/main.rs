@@ -26,12 +26,16 @@ enum Lane {
         #[arg(long, default_value_t = 10)]
         runs: u64,
     },
+    /// A node of the lane on real processes: started by the lane, never by a person
+    #[command(hide = true)]
+    Node,
 }
 
 fn main() -> Result<()> {
     match Lane::parse() {
         Lane::Soak { seeds } => soak(seeds),
         Lane::Local { runs } => local(runs),
+        Lane::Node => std::process::exit(databases::bundled::node_main()),
     }
 }
 

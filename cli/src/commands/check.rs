@@ -18,9 +18,6 @@ pub struct Arguments {
     /// Who judges a file (`perjury list checkers`); a run's folder names its own
     #[arg(long, default_value = "linearizable")]
     checker: String,
-    /// What a file's operations are about
-    #[arg(long, default_value = "register", value_parser = ["register", "cas-register"])]
-    model: String,
     /// Steps of a search before nobody knows
     #[arg(long, default_value_t = Budget::default().steps)]
     budget: u64,
@@ -82,7 +79,7 @@ fn load(path: &Path) -> Result<(PathBuf, Run, bool), Failure> {
     let file = if folder { path.join("history.jsonl") } else { path.to_path_buf() };
     let history = harness::files::history::read(&file.display().to_string(), &read(&file)?)?;
     let plan = if folder { planned(path)?.1 } else { made_up(&history) };
-    Ok((path.to_path_buf(), Run::new(plan, history, false), folder))
+    Ok((path.to_path_buf(), Run::new(plan, history), folder))
 }
 
 /// A plan for a history that nobody planned: each process is a client of its own.

@@ -1,11 +1,10 @@
 //! `perjury replay`: the same plan again, compared byte for byte.
 
-use super::{Failure, read};
+use super::{Failure, read, stop_flag};
 use crate::assemble::{carry_out, check_plan, judgement};
 use clap::Args;
 use harness::{Exit, Plan, Tier};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
 
 /// Which run.
 #[derive(Args)]
@@ -27,7 +26,7 @@ pub fn replay(arguments: &Arguments) -> Result<Exit, Failure> {
         );
     }
     let scratch = tempfile::tempdir().map_err(|error| Failure::Trouble(format!("a temporary folder: {error}")))?;
-    let run = carry_out(&plan, scratch.path(), &mut (), &AtomicBool::new(false))?;
+    let run = carry_out(&plan, scratch.path(), &mut (), &stop_flag())?;
     let (now, judgement) = (harness::files::history::write(&run.history), judgement(&run));
     println!("{}", reports::words::headline(&judgement));
     let verdict = judgement.verdict.exit();

@@ -26,7 +26,7 @@ pub fn report(arguments: &Arguments) -> Result<Exit, Failure> {
     let (folder, plan) = planned(&arguments.run)?;
     let file = folder.join("history.jsonl");
     let history = harness::files::history::read(&file.display().to_string(), &read(&file)?)?;
-    let run = Run::new(plan, history, false);
+    let run = Run::new(plan, history);
     let (judgement, replay) = (judgement(&run), replay_command(&lasting(&folder)));
     println!(
         "{}",

@@ -134,7 +134,10 @@ fn one(arguments: &Arguments, plan: Plan) -> Result<Exit, Failure> {
     let folder = Folder::create(&arguments.out, &plan)?;
     let mut progress = Progress::new(&plan, folder.history()?);
     let run = carry_out(&plan, folder.path(), &mut progress, stop)?;
-    drop(progress);
+    let written = progress.finish();
+    written.map_err(|error| {
+        Failure::Trouble(format!("the history in {} was not written: {error}", folder.path().display()))
+    })?;
     let judgement = judgement(&run);
     folder.finish(&run, &judgement)?;
     show(arguments, &run, &judgement, &folder);

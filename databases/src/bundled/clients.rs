@@ -104,14 +104,10 @@ impl Clients {
             let (id, alarm) = entry.remove();
             let index = self.index(id);
             let client = &mut self.clients[index];
-            // Attempts are counted from 1 in every request, so an alarm of an earlier one would be mistaken.
-            if client.open().is_none_or(|open| open.id != id) {
-                continue;
-            }
             let next = match alarm {
                 Alarm::Deadline => client.deadline(id),
-                Alarm::GiveUp(attempt) => client.attempt_timed_out(now, attempt, &self.settings),
-                Alarm::AskAgain(attempt) => client.ask_again(now, attempt, &self.settings),
+                Alarm::GiveUp(attempt) => client.attempt_timed_out(now, id, attempt, &self.settings),
+                Alarm::AskAgain(attempt) => client.ask_again(now, id, attempt, &self.settings),
             };
             deeds.extend(self.go_on(id, next));
         }

@@ -6,7 +6,7 @@ use super::cluster::LocalCluster;
 use super::mesh::Rough;
 use super::wire::Command;
 use harness::cluster::FaultId;
-use harness::fault::Effect;
+use harness::fault::{Effect, skew};
 use harness::targets::{Scene, resolve};
 use harness::{Cluster, Cut, Fault, MS, NodeId, Target, Time, Trouble};
 use hosts::State;
@@ -78,7 +78,10 @@ impl LocalCluster {
             Fault::PowerLoss(_) => panic!("a loss of power is refused before"),
             Fault::Kill(target) => Measure::Killed(self.kill(&self.victims(target))?),
             Fault::Pause(target) => Measure::Stopped(self.pause(&self.victims(target))?),
-            Fault::Clock { target, offset, rate } => Measure::Clocks(self.skew(&self.victims(target), *offset, *rate)),
+            Fault::Clock { target, offset, rate } => {
+                let victims = self.victims(target);
+                Measure::Clocks(self.skew(&victims, |skews| skews.push((*offset, *rate))))
+            }
             Fault::SlowDisk { target, by } => {
                 let victims = self.victims(target);
                 victims.iter().for_each(|node| self.slow_disk(*node, |slow| slow + *by));
@@ -109,7 +112,9 @@ impl LocalCluster {
                     Trouble::new(format!("\"{fault}\" cannot be undone"), error, mend)
                 })?
             }
-            (Fault::Clock { .. }, Measure::Clocks(before)) => self.set_right(&before)?,
+            (Fault::Clock { offset, rate, .. }, Measure::Clocks(before)) => {
+                self.set_right(&before, (*offset, *rate))?
+            }
             (Fault::SlowDisk { target, by }, Measure::Before(before)) => {
                 let victims = self.victims(target);
                 victims.iter().for_each(|node| self.slow_disk(*node, |slow| slow.since(*by)));
@@ -199,12 +204,14 @@ impl LocalCluster {
         })
     }
 
-    fn skew(&mut self, victims: &[NodeId], offset: i64, rate: u32) -> Vec<(NodeId, i64)> {
+    fn skew(&mut self, victims: &[NodeId], change: impl Fn(&mut Vec<(i64, u32)>)) -> Vec<(NodeId, i64)> {
         let now = self.now();
         let mut before = Vec::new();
         for node in victims {
             let life = &mut self.lives[node.index()];
             before.push((*node, deviation(life.clock.read(now).wall, now)));
+            change(&mut life.skews);
+            let (offset, rate) = skew(&life.skews);
             life.clock.skew(now, offset, rate);
             life.wall = None;
             life.say(&Command::Clock(life.clock));
@@ -212,8 +219,8 @@ impl LocalCluster {
         before
     }
 
-    /// Reads the clocks, says by how much they had come to be wrong, and sets them right.
-    fn set_right(&mut self, before: &[(NodeId, i64)]) -> Result<Effect, Trouble> {
+    /// Reads the clocks, says by how much they had come to be wrong, and takes one fault back.
+    fn set_right(&mut self, before: &[(NodeId, i64)], fault: (i64, u32)) -> Result<Effect, Trouble> {
         let nodes: Vec<NodeId> = before.iter().map(|(node, _)| *node).collect();
         self.settle(&nodes)?;
         let mut words = Vec::new();
@@ -228,7 +235,10 @@ impl LocalCluster {
                 None => words.push(format!("the clock of {node} could not be read")),
             }
         }
-        self.skew(&nodes, 0, 100);
+        self.skew(&nodes, |skews| {
+            let place = skews.iter().position(|skew| *skew == fault).expect("it was in force");
+            skews.remove(place);
+        });
         self.settle(&nodes)?;
         Ok(effect(effective, words.join(", ")))
     }

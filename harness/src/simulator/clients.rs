@@ -27,7 +27,11 @@ impl<N: Node> Simulator<N> {
     fn go_on(&mut self, client: u32, next: Move) {
         match next {
             Move::Ask { node, attempt, give_up } => self.ask(client, node, attempt, give_up),
-            Move::Pause { until, attempt } => self.queue.push(until, Event::AskAgain { client, attempt }),
+            Move::Pause { until, attempt } => {
+                if let Some(open) = self.clients[client as usize].open() {
+                    self.queue.push(until, Event::AskAgain { client, id: open.id, attempt });
+                }
+            }
             Move::Done(outcome) => {
                 let process = self.asked[client as usize].0;
                 self.happenings.push_back(Happening::Answered(process, outcome));
@@ -39,18 +43,23 @@ impl<N: Node> Simulator<N> {
     fn ask(&mut self, client: u32, node: NodeId, attempt: u32, give_up: Time) {
         let asker = &self.clients[client as usize];
         let open = asker.open().expect("it asks because a request is open");
-        let request = Box::new((node, open.id, open.op.clone()));
+        let id = open.id;
+        let request = Box::new((node, id, open.op.clone()));
         if self.network.passes(asker.home(), node) {
             let at = self.now + self.network.latency();
             self.queue.push(at, Event::Request(request));
         }
         if give_up < Time::NEVER {
-            self.queue.push(give_up, Event::GiveUp { client, attempt });
+            self.queue.push(give_up, Event::GiveUp { client, id, attempt });
         }
     }
 
-    /// A request arrives at a node, or at a closed port.
+    /// A request arrives at a node, or at a closed port, unless its way was cut meanwhile.
     pub(super) fn requested(&mut self, (node, id, op): (NodeId, RequestId, Op)) {
+        let home = self.clients[(id.session % self.clients.len() as u32) as usize].home();
+        if !self.network.passes(home, node) {
+            return;
+        }
         if self.world.node(node).is_some() {
             return self.step(node, Input::Request { id, op });
         }
@@ -69,13 +78,13 @@ impl<N: Node> Simulator<N> {
         self.go_on(client, next);
     }
 
-    pub(super) fn ask_again(&mut self, client: u32, attempt: u32) {
-        let next = self.clients[client as usize].ask_again(self.now, attempt, &self.settings);
+    pub(super) fn ask_again(&mut self, client: u32, id: RequestId, attempt: u32) {
+        let next = self.clients[client as usize].ask_again(self.now, id, attempt, &self.settings);
         self.go_on(client, next);
     }
 
-    pub(super) fn give_up(&mut self, client: u32, attempt: u32) {
-        let next = self.clients[client as usize].attempt_timed_out(self.now, attempt, &self.settings);
+    pub(super) fn give_up(&mut self, client: u32, id: RequestId, attempt: u32) {
+        let next = self.clients[client as usize].attempt_timed_out(self.now, id, attempt, &self.settings);
         self.go_on(client, next);
     }
 

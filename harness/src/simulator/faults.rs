@@ -7,6 +7,10 @@ use crate::fault::{Cut, Effect, Fault, Target};
 use crate::node::{Node, NodeId};
 use crate::targets::{Scene, resolve};
 use crate::time::Time;
+use std::collections::VecDeque;
+
+/// A clock that is wrong by less has not been touched: natural rates differ by up to half a percent, 50 ms in 10 s.
+const NOTICED: i64 = 100_000;
 
 /// A fault in force, with what was measured when it began.
 pub(super) struct Injected {
@@ -17,6 +21,8 @@ pub(super) struct Injected {
 enum Measure {
     /// Counted so far: stopped messages, roughed messages, slowed syncs.
     Before(u64),
+    /// By how much the clocks on the wall were wrong before.
+    Clocks(Vec<(NodeId, i64)>),
     /// Nodes that died of it, and records that were lost with them.
     Died(Vec<NodeId>, usize),
     /// Nodes that were stopped, and since when.
@@ -58,8 +64,14 @@ impl<N: Node> Simulator<N> {
                 Measure::Stopped(victims, self.now)
             }
             Fault::Clock { target, offset, rate } => {
-                self.skew(target, *offset, *rate);
-                Measure::Nothing
+                let victims: Vec<NodeId> = self.victims(target).collect();
+                let before = victims.iter().map(|node| (*node, self.machines[node.index()].deviation(self.now)));
+                let measure = Measure::Clocks(before.collect());
+                for node in victims {
+                    self.machines[node.index()].skews.push((*offset, *rate));
+                    self.skew(node);
+                }
+                measure
             }
             Fault::SlowDisk { target, by } => {
                 let victims: Vec<NodeId> = self.victims(target).collect();
@@ -99,7 +111,7 @@ impl<N: Node> Simulator<N> {
                 let span = self.now.since(since);
                 effect(held > 0, format!("{} waited during {span}", count(held, "event", "events")))
             }
-            (Fault::Clock { target, offset, rate }, Measure::Nothing) => self.set_right(target, *offset, *rate),
+            (Fault::Clock { offset, rate, .. }, Measure::Clocks(before)) => self.set_right(&before, (*offset, *rate)),
             (Fault::SlowDisk { target, by }, Measure::Before(before)) => {
                 let victims: Vec<NodeId> = self.victims(target).collect();
                 let slowed = victims.iter().map(|node| self.machines[node.index()].slowed).sum::<u64>() - before;
@@ -135,7 +147,11 @@ impl<N: Node> Simulator<N> {
         } else {
             self.world.kill(node);
         }
-        self.machines[node.index()].die();
+        for event in self.machines[node.index()].die() {
+            if let Event::Deliver(place) = event {
+                self.network.take(place);
+            }
+        }
         self.pending.retain(|(of, _)| *of != node);
     }
 
@@ -154,40 +170,45 @@ impl<N: Node> Simulator<N> {
         }
         let held = std::mem::take(&mut machine.held);
         let waited = held.len();
-        let mut latest = vec![self.now; self.world.len() + 1];
-        for event in held {
-            let link = match &event {
-                Event::Deliver(place) => self.network.peek(*place).from.index(),
-                _ => self.world.len(),
-            };
-            if link < self.world.len() {
-                latest[link] = latest[link].max(self.now + self.network.latency());
-            }
-            self.queue.push(latest[link], event);
+        // All of it comes at once and before anything else, so that nothing later on a link overtakes it.
+        for event in self.interleave(held) {
+            self.queue.push(self.now, event);
         }
         waited
     }
 
-    fn skew(&mut self, target: &Target, offset: i64, rate: u32) {
-        for node in self.victims(target) {
-            for (timer, generation, at) in self.machines[node.index()].skew(self.now, offset, rate) {
-                self.queue.push(at, Event::Fire { node, timer, generation });
-            }
+    /// Events in a drawn order that keeps the order of messages on each link, and of everything that is no message.
+    fn interleave(&mut self, events: Vec<Event>) -> Vec<Event> {
+        let link = |event: &Event| match event {
+            Event::Deliver(place) => self.network.peek(*place).from.index(),
+            _ => self.world.len(),
+        };
+        let mut turns: Vec<usize> = events.iter().map(link).collect();
+        let mut queues: Vec<VecDeque<Event>> = (0..=self.world.len()).map(|_| VecDeque::new()).collect();
+        events.into_iter().zip(&turns).for_each(|(event, link)| queues[*link].push_back(event));
+        self.targets.shuffle(&mut turns);
+        turns.into_iter().filter_map(|link| queues[link].pop_front()).collect()
+    }
+
+    fn skew(&mut self, node: NodeId) {
+        for (timer, generation, at) in self.machines[node.index()].skew(self.now) {
+            self.queue.push(at, Event::Fire { node, timer, generation });
         }
     }
 
-    /// Sets clocks right, and tells by how much that moved them.
-    fn set_right(&mut self, target: &Target, offset: i64, rate: u32) -> Effect {
-        let Some(node) = self.victims(target).next() else { return effect(false, "no clock was touched".into()) };
-        let wrong = self.machines[node.index()].clock(self.now).wall;
-        self.skew(target, 0, 100);
-        let right = self.machines[node.index()].clock(self.now).wall;
-        let jump = wrong.0 as i64 - right.0 as i64;
-        let seconds = jump as f64 / 1e6;
-        effect(
-            jump != 0 || rate != 100,
-            format!("the clock read {seconds:+.3} s off, set by {:+.3} s at {rate} %", offset as f64 / 1e6),
-        )
+    /// Takes one clock fault back, and tells by how much the clocks had come to be wrong.
+    fn set_right(&mut self, before: &[(NodeId, i64)], fault: (i64, u32)) -> Effect {
+        let (mut effective, mut words) = (false, Vec::new());
+        for (node, before) in before {
+            let machine = &mut self.machines[node.index()];
+            let off = machine.deviation(self.now) - before;
+            effective |= off.abs() > NOTICED;
+            words.push(format!("the clock of {node} went {:+.3} s off", off as f64 / 1e6));
+            let place = machine.skews.iter().position(|skew| *skew == fault).expect("it was in force");
+            machine.skews.remove(place);
+            self.skew(*node);
+        }
+        effect(effective, words.join(", "))
     }
 }
 

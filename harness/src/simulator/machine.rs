@@ -1,5 +1,6 @@
 //! The machine that a node runs on: clocks, timers, a disk's speed, and whether anything runs at all.
 
+use crate::fault::skew;
 use crate::node::{LocalClock, Timer};
 use crate::time::Time;
 
@@ -21,6 +22,8 @@ pub struct Machine<E> {
     pub slow: Time,
     /// Syncs slowed so far.
     pub slowed: u64,
+    /// Clock faults in force: offset, rate in percent.
+    pub skews: Vec<(i64, u32)>,
     /// When the last write so far is synced: the disk keeps its order.
     pub synced: Time,
     natural: u64,
@@ -60,6 +63,7 @@ impl<E> Machine<E> {
             held: Vec::new(),
             slow: Time::ZERO,
             slowed: 0,
+            skews: Vec::new(),
             synced: Time::ZERO,
             natural,
             rate: natural,
@@ -75,11 +79,17 @@ impl<E> Machine<E> {
         LocalClock { wall: Time((EPOCH + monotonic).0.saturating_add_signed(self.offset)), monotonic }
     }
 
-    /// Sets the clocks wrong, or right with `(0, 100)`. Armed timers run on at the new rate: where to queue them again.
-    pub fn skew(&mut self, now: Time, offset: i64, percent: u32) -> Vec<(usize, u32, Time)> {
+    /// By how many microseconds the clock on the wall is wrong.
+    pub fn deviation(&self, now: Time) -> i64 {
+        self.clock(now).wall.0 as i64 - (EPOCH + now).0 as i64
+    }
+
+    /// Makes the clocks as wrong as the faults in force say. Armed timers run on at the new rate: where to queue them again.
+    pub fn skew(&mut self, now: Time) -> Vec<(usize, u32, Time)> {
+        let (offset, percent) = skew(&self.skews);
         self.anchor = (now, self.clock(now).monotonic);
         let before = self.rate;
-        (self.offset, self.rate) = (offset, self.natural * u64::from(percent) / 100);
+        (self.offset, self.rate) = (offset, (self.natural * u64::from(percent) / 100).max(1));
         let mut again = Vec::new();
         for timer in 0..self.timers.len() {
             let deadline = self.timers[timer].deadline;
@@ -133,14 +143,14 @@ impl<E> Machine<E> {
         Due::Now
     }
 
-    /// The process died: its timers and all that was on its way inside it are void.
-    pub fn die(&mut self) {
+    /// The process died: its timers are void. Returns what had waited for it, if it was stopped.
+    pub fn die(&mut self) -> Vec<E> {
         self.epoch += 1;
-        self.held.clear();
         self.synced = Time::ZERO;
         for armed in &mut self.timers {
             armed.generation += 1;
             (armed.deadline, armed.queued) = (Time::NEVER, Time::NEVER);
         }
+        std::mem::take(&mut self.held)
     }
 }

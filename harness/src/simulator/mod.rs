@@ -76,10 +76,12 @@ enum Event {
     Answer(Box<(NodeId, RequestId, Outcome)>),
     AskAgain {
         client: u32,
+        id: RequestId,
         attempt: u32,
     },
     GiveUp {
         client: u32,
+        id: RequestId,
         attempt: u32,
     },
     Deadline {
@@ -122,11 +124,6 @@ impl<N: Node> Simulator<N> {
             simulator.start(node);
         }
         simulator
-    }
-
-    /// The cluster as it stands.
-    pub fn world(&self) -> &World<N> {
-        &self.world
     }
 
     fn start(&mut self, node: NodeId) {
@@ -201,8 +198,8 @@ impl<N: Node> Simulator<N> {
             }
             Event::Request(request) => self.requested(*request),
             Event::Answer(answer) => self.answered(*answer),
-            Event::AskAgain { client, attempt } => self.ask_again(client, attempt),
-            Event::GiveUp { client, attempt } => self.give_up(client, attempt),
+            Event::AskAgain { client, id, attempt } => self.ask_again(client, id, attempt),
+            Event::GiveUp { client, id, attempt } => self.give_up(client, id, attempt),
             Event::Deadline { client, id } => self.deadline(client, id),
         }
     }

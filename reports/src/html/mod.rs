@@ -176,7 +176,7 @@ mod tests {
     #[test]
     fn a_run_without_faults_or_operations_has_a_page_too() {
         let mut sample = sample::violated();
-        sample.run = Run::new(sample.run.plan, harness::History::default(), true);
+        sample.run = Run::new(sample.run.plan, harness::History::default());
         let page = page_of(&sample);
         assert!(page.contains("No operation was asked."), "{page}");
         assert!(page.contains("No fault struck."), "{page}");
