@@ -28,8 +28,6 @@ pub enum Reason {
     Refused,
     /// No answer in time.
     TimedOut,
-    /// The connection broke after the request was sent.
-    Disconnected,
     /// The node could not serve it now, in its own words.
     Unavailable(String),
 }
@@ -41,7 +39,6 @@ impl fmt::Display for Reason {
             Reason::NotLeader { hint: None } => write!(f, "not-leader"),
             Reason::Refused => write!(f, "refused"),
             Reason::TimedOut => write!(f, "timed-out"),
-            Reason::Disconnected => write!(f, "disconnected"),
             Reason::Unavailable(why) => write!(f, "unavailable: {why}"),
         }
     }
@@ -55,7 +52,6 @@ impl Reason {
             "not-leader" => Reason::NotLeader { hint: None },
             "refused" => Reason::Refused,
             "timed-out" => Reason::TimedOut,
-            "disconnected" => Reason::Disconnected,
             other => match other.strip_prefix("not-leader, ask ") {
                 Some(node) => Reason::NotLeader { hint: hint(node) },
                 None => Reason::Unavailable(other.strip_prefix("unavailable: ").unwrap_or(other).to_string()),

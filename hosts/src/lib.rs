@@ -10,4 +10,4 @@ pub mod process;
 
 pub use child::{Child, Nursery};
 pub use probe::{Finding, probe};
-pub use process::{Identity, State};
+pub use process::State;

@@ -27,31 +27,6 @@ pub fn state(pid: u32) -> State {
     }
 }
 
-/// One process for ever: numbers are used again, but not with the same start within the same boot.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Identity {
-    /// Its number.
-    pub pid: u32,
-    /// When it began, in clock ticks since the machine booted.
-    pub started: u64,
-    /// Which boot of the machine.
-    pub boot: String,
-}
-
-impl Identity {
-    /// The process that has this number now; `None` if none has.
-    pub fn of(pid: u32) -> Option<Identity> {
-        let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-        // Field 22 of the whole line; the first two are cut off.
-        let started = stat(pid)?.get(19)?.parse().ok()?;
-        Some(Identity { pid, started, boot: boot.trim().to_string() })
-    }
-    /// This very process, and not another one with its number, still runs.
-    pub fn lives(&self) -> bool {
-        Identity::of(self.pid).as_ref() == Some(self) && !matches!(state(self.pid), State::Zombie | State::Gone)
-    }
-}
-
 /// The fields of `/proc/PID/stat` from the third one on. The second is the program's name in brackets, and may hold
 /// spaces and brackets of its own.
 fn stat(pid: u32) -> Option<Vec<String>> {
@@ -79,18 +54,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn this_process_lives_and_an_earlier_one_of_its_number_does_not() {
-        let mut this = Identity::of(std::process::id()).expect("a process sees itself");
-        assert!(this.lives());
-        assert_eq!(state(this.pid), State::Running);
-        this.started -= 1;
-        assert!(!this.lives());
+    fn this_process_runs() {
+        assert_eq!(state(std::process::id()), State::Running);
     }
 
     #[test]
     fn no_process_has_the_largest_number() {
         assert_eq!(state(u32::MAX), State::Gone);
-        assert_eq!(Identity::of(u32::MAX), None);
         assert!(signal(u32::MAX, Signal::CONT).is_err());
     }
 }

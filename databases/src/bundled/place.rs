@@ -1,16 +1,15 @@
 //! Where nodes keep their data: `nodes/n1/…` of a run's directory, owned by one living controller.
 //!
 //! ```text
-//! <run>/nodes/owner.json     which controller; gone when the run is over
+//! <run>/nodes/owner.json     which controller, which keeps it locked while it lives; gone when the run is over
 //! <run>/nodes/n1/data/wal    gone when the run is over, or at the next start after the controller was killed
 //! <run>/nodes/n1/log         what the node wrote to its standard error; stays
 //! ```
 
 use harness::{NodeId, Trouble};
-use hosts::Identity;
 use serde::{Deserialize, Serialize};
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 /// Directories below which [`sweep`] looks for what killed controllers left: `<name>/<time>-<seed>/nodes`.
@@ -21,19 +20,16 @@ const OWNER: &str = "owner.json";
 #[derive(Debug)]
 pub struct Place {
     root: PathBuf,
+    /// Locked for as long as this process lives: the kernel lets go of it however the process ends, and the lock says so to
+    /// processes elsewhere too that see the same file.
+    _lock: File,
 }
 
+/// For a person who wonders, and to tell our file from another of this name.
 #[derive(Serialize, Deserialize)]
 struct Owner {
+    perjury: u32,
     pid: u32,
-    started: u64,
-    boot: String,
-}
-
-impl Owner {
-    fn lives(self) -> bool {
-        Identity { pid: self.pid, started: self.started, boot: self.boot }.lives()
-    }
 }
 
 impl Place {
@@ -41,7 +37,7 @@ impl Place {
     pub fn claim(run: &Path, nodes: u8) -> Result<Place, Trouble> {
         let root = run.join("nodes");
         let what = || format!("{} cannot be used for the data of nodes", root.display());
-        if owner(&root).is_some_and(Owner::lives) {
+        if owner(&root) == Some(Life::Lives) {
             let mend = "name another directory with --out, or wait until that run is over";
             return Err(Trouble::new(what(), "another run that is still going on uses it", mend));
         }
@@ -49,17 +45,15 @@ impl Place {
         if root.exists() {
             clear(&root).map_err(failed)?;
         }
-        let place = Place { root: root.clone() };
-        place.furnish(nodes).map_err(failed)?;
+        let lock = sign(&root).map_err(failed)?;
+        let place = Place { root, _lock: lock };
+        place.furnish(nodes).map_err(|error| {
+            Trouble::new("making the directories of nodes", error, "look at their permissions and the free space")
+        })?;
         Ok(place)
     }
 
     fn furnish(&self, nodes: u8) -> io::Result<()> {
-        fs::create_dir_all(&self.root)?;
-        let me =
-            Identity::of(std::process::id()).ok_or_else(|| io::Error::other("/proc does not show this process"))?;
-        let owner = Owner { pid: me.pid, started: me.started, boot: me.boot };
-        fs::write(self.root.join(OWNER), serde_json::to_vec(&owner)?)?;
         (0..nodes).map(NodeId).try_for_each(|node| fs::create_dir_all(self.node(node).join("data")))
     }
 
@@ -83,15 +77,43 @@ impl Drop for Place {
     }
 }
 
-fn owner(root: &Path) -> Option<Owner> {
-    serde_json::from_slice(&fs::read(root.join(OWNER)).ok()?).ok()
+/// Writes the owner's file and locks it.
+fn sign(root: &Path) -> io::Result<File> {
+    fs::create_dir_all(root)?;
+    let mut file = File::create(root.join(OWNER))?;
+    file.lock()?;
+    file.write_all(&serde_json::to_vec(&Owner { perjury: 1, pid: std::process::id() })?)?;
+    Ok(file)
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Life {
+    Lives,
+    Dead,
+}
+
+/// Is there an owner, and does it live? A file that cannot be asked is taken for a living one's.
+fn owner(root: &Path) -> Option<Life> {
+    let file = File::open(root.join(OWNER)).ok()?;
+    match file.try_lock() {
+        Ok(()) => {
+            let _: Owner = serde_json::from_reader(&file).ok()?;
+            Some(Life::Dead)
+        }
+        Err(_) => Some(Life::Lives),
+    }
 }
 
 /// Removes data, then the owner's file: whatever is interrupted between the two is done again.
 fn clear(root: &Path) -> io::Result<()> {
     for entry in fs::read_dir(root)? {
-        let data = entry?.path().join("data");
-        if data.is_dir() {
+        let entry = entry?;
+        let node = entry
+            .file_name()
+            .to_str()
+            .is_some_and(|name| name.strip_prefix('n').is_some_and(|number| number.parse::<u8>().is_ok()));
+        let data = entry.path().join("data");
+        if node && data.is_dir() {
             fs::remove_dir_all(data)?;
         }
     }
@@ -108,7 +130,7 @@ pub fn sweep(dir: &Path) -> usize {
 }
 
 fn sweep_to(dir: &Path, depth: u32) -> usize {
-    if owner(dir).is_some_and(|owner| !owner.lives()) {
+    if owner(dir) == Some(Life::Dead) {
         return usize::from(clear(dir).is_ok());
     }
     let Ok(entries) = fs::read_dir(dir) else { return 0 };
@@ -139,11 +161,15 @@ mod tests {
         let (dead, living) = (dir.path().join("raft/1-7"), dir.path().join("raft/2-8"));
         let place = Place::claim(&living, 1).unwrap();
         fs::create_dir_all(dead.join("nodes/n1/data")).unwrap();
-        let mut owner = owner(&living.join("nodes")).unwrap();
-        owner.started -= 1;
-        fs::write(dead.join("nodes/owner.json"), serde_json::to_vec(&owner).unwrap()).unwrap();
+        fs::create_dir_all(dead.join("nodes/mine/data")).unwrap();
+        // Whoever wrote it has let go of it.
+        drop(sign(&dead.join("nodes")).unwrap());
+        let foreign = dir.path().join("raft/3-9/nodes");
+        fs::create_dir_all(foreign.join("n1/data")).unwrap();
+        fs::write(foreign.join("owner.json"), "{\"owner\": \"somebody else\"}").unwrap();
         assert_eq!((sweep(dir.path()), sweep(dir.path())), (1, 0));
-        assert!(!dead.join("nodes/n1/data").exists());
+        assert!(!dead.join("nodes/n1/data").exists() && dead.join("nodes/mine/data").exists());
+        assert!(foreign.join("n1/data").exists());
         assert!(place.wal(NodeId(0)).parent().unwrap().exists());
     }
 }
