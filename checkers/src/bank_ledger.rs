@@ -206,10 +206,7 @@ mod tests {
     use super::*;
 
     fn class(text: &str) -> String {
-        match check(&script::run(text), Budget::default()).verdict {
-            Verdict::Violated(anomaly) => anomaly.class,
-            other => other.word().to_string(),
-        }
+        script::class(&BANK_LEDGER, text)
     }
 
     #[test]

@@ -18,8 +18,8 @@
 
 use harness::fault::Effect;
 use harness::{
-    Cut, Event, Fault, History, MS, NodeId, Op, Outcome, Phase, Plan, ProcessId, Reason, Reply, Run, Seed, Settings,
-    Target, Tier, Time, What,
+    Budget, Checker, Cut, Event, Fault, History, MS, NodeId, Op, Outcome, Phase, Plan, ProcessId, Reason, Reply, Run,
+    Seed, Settings, Target, Tier, Time, Verdict, What,
 };
 use std::collections::BTreeMap;
 
@@ -29,6 +29,14 @@ pub const NODES: u8 = 3;
 pub const CLIENTS: u32 = 6;
 /// From one event to the next.
 pub const TICK: Time = Time(100_000);
+
+/// What a checker says of the run that `text` writes: the class of the violation, or else the verdict's word.
+pub fn class(checker: &Checker, text: &str) -> String {
+    match (checker.check)(&run(text), Budget::default()).verdict {
+        Verdict::Violated(anomaly) => anomaly.class,
+        other => other.word().to_string(),
+    }
+}
 
 /// The run that the text describes.
 ///

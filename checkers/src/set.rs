@@ -217,10 +217,7 @@ mod tests {
     use super::*;
 
     fn class(text: &str) -> String {
-        match check(&script::run(text), Budget::default()).verdict {
-            Verdict::Violated(anomaly) => anomaly.class,
-            other => other.word().to_string(),
-        }
+        script::class(&SET, text)
     }
 
     /// One acknowledged element, so that no case is vacuous, then what is written, then a final read beside it.
