@@ -4,7 +4,7 @@
 mod binary;
 
 use binary::{folder, perjury};
-use harness::{Run, Seed, Verdict};
+use harness::{Fault, NodeId, Run, SECOND, Seed, Strike, Target, Verdict, When};
 use perjury::assemble::{Request, judgement, plan, try_out};
 use std::fs;
 use std::path::Path;
@@ -227,4 +227,19 @@ fn without_a_fault_no_request_is_sent_again() {
         assert_eq!(verdict, Verdict::Held, "seed {seed}");
         assert!(run.history.marks().all(|(_, _, mark)| mark != "deduplicated"), "seed {seed}");
     }
+}
+
+#[test]
+fn a_dead_node_loses_its_unsynced_writes_with_the_power() {
+    let (victim, at) = (Target::Node(NodeId(0)), |second| When::At(SECOND * second));
+    let slow = Fault::SlowDisk { target: victim.clone(), by: SECOND };
+    let strikes = vec![
+        Strike { when: at(2), fault: slow, lasts: SECOND * 20 },
+        Strike { when: at(5), fault: Fault::Kill(victim.clone()), lasts: SECOND * 6 },
+        Strike { when: at(7), fault: Fault::PowerLoss(victim), lasts: SECOND * 2 },
+    ];
+    let (run, _) = tried(&Request { strikes: Some(strikes), ..request("raft", "set", "calm", 1) });
+    let effect = run.faults[2].effect.as_ref().expect("it was lifted");
+    assert!(effect.effective && effect.measured.starts_with("0 nodes lost power and "), "{effect:?}");
+    assert!(run.faults[1].ended == SECOND * 11, "the power does not bring back what was killed");
 }

@@ -52,11 +52,12 @@ impl<N: Node> Simulator<N> {
                 Measure::Died(victims, 0)
             }
             Fault::PowerLoss(target) => {
-                let victims: Vec<NodeId> =
-                    self.victims(target).filter(|node| self.world.node(*node).is_some()).collect();
-                let lost = victims.iter().map(|node| self.world.unsynced(*node)).sum();
-                victims.iter().for_each(|node| self.die(*node, true));
-                Measure::Died(victims, lost)
+                // A machine whose process is dead already loses what was not synced all the same.
+                let machines: Vec<NodeId> = self.victims(target).collect();
+                let lost = machines.iter().map(|node| self.world.unsynced(*node)).sum();
+                let alive = machines.iter().copied().filter(|node| self.world.node(*node).is_some()).collect();
+                machines.iter().for_each(|node| self.die(*node, true));
+                Measure::Died(alive, lost)
             }
             Fault::Pause(target) => {
                 let victims: Vec<NodeId> = self.victims(target).collect();
