@@ -1,13 +1,14 @@
 //! From names to a plan, from a plan to a run, from a run to a judgement.
 
 use crate::fits::{self, Size};
+use checkers::linearizable::Online;
 use harness::client::Style;
 use harness::plan::FORMAT;
 use harness::run::{Witness, run};
 use harness::simulator::Simulator;
 use harness::verdict::judge;
 use harness::{
-    Budget, Cluster, Judgement, Nemesis, Plan, Run, SECOND, Seed, Settings, Shape, Strike, Tier, Time, Trouble,
+    Budget, Cluster, Event, Judgement, Nemesis, Plan, Run, SECOND, Seed, Settings, Shape, Strike, Tier, Time, Trouble,
     Workload,
 };
 use std::path::Path;
@@ -228,7 +229,26 @@ fn setup(plan: &Plan) -> Setup {
 /// Carries out a plan.
 pub fn carry_out(plan: &Plan, dir: &Path, witness: &mut dyn Witness, stop: &AtomicBool) -> Result<Run, Trouble> {
     let mut cluster = cluster(plan, dir)?;
-    run(plan, &mut *cluster, witness, stop)
+    if !plan.settings.online {
+        return run(plan, &mut *cluster, witness, stop);
+    }
+    run(plan, &mut *cluster, &mut Watched { witness, online: Online::default() }, stop)
+}
+
+/// A run that ends at the first answer that cannot be explained.
+struct Watched<'a> {
+    witness: &'a mut dyn Witness,
+    online: Online,
+}
+
+impl Witness for Watched<'_> {
+    fn saw(&mut self, index: usize, event: &Event) {
+        self.witness.saw(index, event);
+        self.online.saw(index, event);
+    }
+    fn enough(&self) -> bool {
+        self.witness.enough() || self.online.violated().is_some()
+    }
 }
 
 /// What the checkers of a run's workload say of it.

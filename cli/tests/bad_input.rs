@@ -42,7 +42,7 @@ fn unknown_names_show_the_names_that_there_are() {
         ("campaign --design meteor", "design", &designs),
         ("campaign --workload meteor", "workload", &workloads),
         ("campaign --fault meteor", "nemesis", &nemeses),
-        ("list meteor", "table", &["designs", "switches", "workloads", "nemeses", "checkers", "formats"]),
+        ("list meteor", "table", &["designs", "switches", "workloads", "nemeses", "checkers", "models", "formats"]),
     ];
     for (words, kind, known) in cases {
         let ended = refused(dir.path(), words, &[&format!("there is no {kind} \"meteor\"")]);

@@ -17,6 +17,7 @@ pub mod node;
 pub mod op;
 pub mod outcome;
 pub mod plan;
+pub mod records;
 pub mod run;
 pub mod script;
 pub mod seed;

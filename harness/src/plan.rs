@@ -99,6 +99,9 @@ pub struct Settings {
     pub max_entries_per_append: usize,
     /// A log is compacted into a snapshot after so many applied entries.
     pub snapshot_every: u64,
+    /// The run ends at the first answer that cannot be explained, in place of after its time. Left out of files where false.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub online: bool,
 }
 
 impl Default for Settings {
@@ -115,6 +118,7 @@ impl Default for Settings {
             sync_high: MS * 4,
             max_entries_per_append: 256,
             snapshot_every: 200,
+            online: false,
         }
     }
 }

@@ -21,6 +21,10 @@ const FINAL_ATTEMPTS: u32 = 5;
 pub trait Witness {
     /// `index` counts from zero.
     fn saw(&mut self, index: usize, event: &Event);
+    /// True once it has seen enough: the chaos ends early.
+    fn enough(&self) -> bool {
+        false
+    }
 }
 
 /// Nobody watches.
@@ -187,7 +191,7 @@ impl<'a> Test<'a> {
     }
 
     fn stopped(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
+        self.stop.load(Ordering::Relaxed) || self.witness.enough()
     }
 
     /// When the loop next has something to do by itself.

@@ -1,6 +1,8 @@
 //! Long lanes that no test runs, because they take minutes: `cargo run --release -p perjury-xtask -- LANE`.
 #![allow(clippy::disallowed_methods)]
 
+mod fuzzing;
+
 use anyhow::{Context, Result, bail};
 use clap::Parser;
 use harness::campaign::{Cell, Orders};
@@ -26,6 +28,18 @@ enum Lane {
         #[arg(long, default_value_t = 10)]
         runs: u64,
     },
+    /// Tiny histories, judged by everything that judges linearizability and by a brute force: all must agree
+    Fuzz {
+        /// Histories of each family
+        #[arg(long, default_value_t = 5_000_000)]
+        count: u64,
+        /// Only this family
+        #[arg(long)]
+        model: Option<String>,
+        /// Where chance begins; else the clock says
+        #[arg(long)]
+        seed: Option<u64>,
+    },
     /// A node of the lane on real processes: started by the lane, never by a person
     #[command(hide = true)]
     Node,
@@ -35,6 +49,7 @@ fn main() -> Result<()> {
     match Lane::parse() {
         Lane::Soak { seeds } => soak(seeds),
         Lane::Local { runs } => local(runs),
+        Lane::Fuzz { count, model, seed } => fuzzing::fuzz(count, model.as_deref(), seed),
         Lane::Node => std::process::exit(databases::bundled::node_main()),
     }
 }

@@ -6,12 +6,13 @@
 //! failed did not happen.
 
 mod classes;
-mod problem;
+mod online;
 mod proof;
 mod register;
 mod search;
 mod story;
 
+pub use online::{Online, Register};
 pub use register::{Act, RegisterCall};
 pub use search::{Answer, check_calls, replay};
 

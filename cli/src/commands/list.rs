@@ -9,7 +9,7 @@ use std::borrow::Cow;
 /// Which table.
 #[derive(Args)]
 pub struct Arguments {
-    /// designs, switches, workloads, nemeses, checkers or formats; all of them without
+    /// designs, switches, workloads, nemeses, checkers, models or formats; all of them without
     table: Option<String>,
 }
 
@@ -29,6 +29,10 @@ const TABLES: &[Table] = &[
     ("workloads", "what clients ask", || plain(rows(workloads::WORKLOADS, |workload| (workload.name, workload.about)))),
     ("nemeses", "how a cluster is hurt", || plain(rows(nemesis::NEMESES, |nemesis| (nemesis.name, nemesis.about)))),
     ("checkers", "who judges", || plain(rows(checkers::CHECKERS, |checker| (checker.name, checker.about)))),
+    ("models", "what histories of other tools are checked against", || {
+        let row = |model: &checkers::models::Spec| (model.name, Cow::from(format!("{}; {}", model.about, model.calls)));
+        checkers::models::MODELS.iter().map(row).collect()
+    }),
     ("formats", "how a run is shown", || plain(rows(reports::FORMATS, |format| (format.name, format.about)))),
 ];
 

@@ -32,6 +32,7 @@ Examples:
   perjury replay runs/latest                        the same run again, byte for byte
   perjury report runs/latest --format html          draw it again
   perjury check history.jsonl --checker linearizable
+  perjury check etcd.edn --model cas-register       a history of another tool
 
 Exit codes:
   0 held · 1 violated · 2 unknown · 3 vacuous (nothing was tested) · 4 not as expected
@@ -49,7 +50,7 @@ enum Command {
     Check(check::Arguments),
     /// Show a finished run in another form
     Report(report::Arguments),
-    /// List designs, their deliberate bugs, workloads, nemeses, checkers and report formats
+    /// List designs, their deliberate bugs, workloads, nemeses, checkers, models and report formats
     List(list::Arguments),
     /// Say what this machine can do, tier by tier
     Doctor,

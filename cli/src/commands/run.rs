@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use harness::campaign::{Cell, Expected, Observed, Orders, Other};
 use harness::files::Malformed;
 use harness::plan::FORMAT;
-use harness::{Exit, Judgement, Plan, Run, Seed, Strike, Tier, Time};
+use harness::{Exit, Judgement, Plan, Run, Seed, Settings, Strike, Tier, Time};
 use std::path::{Path, PathBuf};
 
 /// What to test, and how.
@@ -53,6 +53,9 @@ pub struct Arguments {
     /// Requests a second of all clients together
     #[arg(long, default_value_t = 30.0, allow_negative_numbers = true)]
     rate: f64,
+    /// Judge registers while the run goes on, and end it at the first answer that cannot be explained
+    #[arg(long)]
+    online: bool,
     /// Where runs are kept
     #[arg(long, default_value_os_t = default_out())]
     out: PathBuf,
@@ -90,6 +93,7 @@ impl Arguments {
             clients: self.clients,
             time: self.time,
             rate: self.rate,
+            settings: Settings { online: self.online, ..Settings::default() },
             ..Request::default()
         })
     }

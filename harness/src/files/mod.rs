@@ -1,5 +1,9 @@
 //! What a run leaves behind, and how it is read again.
 
+pub mod edn;
+mod edn_atoms;
+pub mod foreign;
+mod foreign_json;
 pub mod history;
 pub mod plan;
 

@@ -1,0 +1,153 @@
+//! Decides whether the calls on one object are linearizable, and proves it.
+//!
+//! [`space`] has the rules by which a configuration goes through a return, [`search`] how passes over the events work together:
+//! [`depth`] first, [`window`]s around trouble, beams ([`breadth`]). [`register`] and [`table`] are the two kinds of objects;
+//! [`witness`] makes the order of what was found.
+//!
+//! A just-in-time search over the open calls alone goes back to Lowe, "Testing for linearizability" (2017), its configurations as
+//! layers to Lee and Mathur (PLDI 2026, arXiv 2509.05586).
+
+mod breadth;
+mod depth;
+mod domain;
+mod log;
+mod mask;
+mod open;
+pub mod register;
+mod search;
+mod seen;
+mod space;
+mod stream;
+mod table;
+mod window;
+mod witness;
+
+pub use search::Tuning;
+
+use crate::model::{Answer, Called, Limits, Model, Refutation, Survivor, Unknown};
+use crate::plain;
+use log::{Log, NEVER, call, is_return};
+use search::{Found, Refuted, decide};
+pub use stream::{Sight, Stream, Ticket};
+use table::{SILENT, Table};
+
+/// Steps that the plain search may take to confirm that something is impossible.
+const CONFIRMING: u64 = 200_000;
+
+/// Decides whether some order explains the calls on one object. The order is replayed, and what is impossible is confirmed by a
+/// plain search where that is not too much.
+///
+/// # Panics
+/// If a call returns before it is invoked, if the model breaks a promise of [`Model::kind`], or if the engine is wrong.
+pub fn check<M: Model>(model: &M, calls: &[Called<M::Op, M::Reply>], limits: &mut Limits) -> Answer<M::State> {
+    check_tuned(model, calls, limits, &Tuning::default())
+}
+
+/// The same, with the engine's shortcuts tuned: for tests that force each of them.
+pub fn check_tuned<M: Model>(
+    model: &M,
+    calls: &[Called<M::Op, M::Reply>],
+    limits: &mut Limits,
+    tuning: &Tuning,
+) -> Answer<M::State> {
+    let mut table = Table::new(model);
+    let class =
+        |call: &Called<M::Op, M::Reply>| table.class(&call.op, call.answer.as_ref().map(|(_, reply)| reply.clone()));
+    let classes: Vec<u32> = calls.iter().map(class).collect();
+    let places = ranks(calls);
+    let numbered = (0..calls.len()).map(|index| {
+        let (invoked, returned) = places[index];
+        (classes[index] != SILENT).then_some((classes[index], invoked, returned))
+    });
+    let log = Log::new(numbered);
+    let found = decide(&mut table, 0, &log, limits, tuning);
+    let place = |call: usize, end: bool| if end { calls[call].returned() } else { calls[call].invoked };
+    let answer = answer(found, &log, place, |state| table.state(state).clone());
+    confirm(
+        model,
+        calls.len(),
+        |index| calls[index].clone(),
+        answer,
+        |_| unreachable!("such windows begin at the start"),
+    )
+}
+
+/// Places of any size as ranks.
+fn ranks<Op, Reply>(calls: &[Called<Op, Reply>]) -> Vec<(u32, u32)> {
+    let ends = |(index, call): (usize, &Called<Op, Reply>)| {
+        let returned = call.answer.as_ref().map(|(returned, _)| (*returned, index, true));
+        std::iter::once((call.invoked, index, false)).chain(returned)
+    };
+    let mut places: Vec<(usize, usize, bool)> = calls.iter().enumerate().flat_map(ends).collect();
+    places.sort_unstable();
+    let mut ranks = vec![(0, NEVER); calls.len()];
+    for (rank, (_, index, end)) in (0..).zip(places) {
+        if end {
+            ranks[index].1 = rank;
+        } else {
+            ranks[index].0 = rank;
+        }
+    }
+    ranks
+}
+
+/// What was found, in the caller's numbers.
+fn answer<S>(found: Found, log: &Log, place: impl Fn(usize, bool) -> usize, state: impl Fn(u32) -> S) -> Answer<S> {
+    let place_of = |event: usize| log.events.get(event).map_or(0, |event| place(call(*event), is_return(*event)));
+    match found {
+        Found::Order(order) => Answer::Linearizable(order.into_iter().map(|call| call as usize).collect()),
+        Found::Spent { spent, reached } => Answer::Unknown(Unknown { spent, reached: place_of(reached) }),
+        Found::Refuted(Refuted { from, until, wrong, calls, survivors }) => {
+            let ascending = |calls: Vec<u32>| {
+                let mut calls: Vec<usize> = calls.into_iter().map(|call| call as usize).collect();
+                calls.sort_unstable();
+                calls
+            };
+            let survivor = |(number, taken)| Survivor { state: state(number), taken: ascending(taken) };
+            Answer::Impossible(Refutation {
+                from: from.map(place_of),
+                until: place_of(until),
+                calls: ascending(calls),
+                wrong: wrong as usize,
+                survivors: survivors.into_iter().map(survivor).collect(),
+                confirmed: false,
+            })
+        }
+    }
+}
+
+/// Replays an order; asks the plain search whether a refutation is one. `anywhere` gives every state that calls can tell apart.
+fn confirm<M: Model>(
+    model: &M,
+    count: usize,
+    calls: impl Fn(usize) -> Called<M::Op, M::Reply>,
+    answer: Answer<M::State>,
+    anywhere: impl Fn(&[Called<M::Op, M::Reply>]) -> Vec<M::State>,
+) -> Answer<M::State> {
+    match answer {
+        Answer::Linearizable(order) => {
+            let calls: Vec<_> = (0..count).map(calls).collect();
+            assert_eq!(plain::replay(model, &calls, &order), Ok(()), "the engine found an order that is none");
+            Answer::Linearizable(order)
+        }
+        Answer::Impossible(refutation) => {
+            let window = |index: &usize| {
+                let mut call = calls(*index);
+                let begins = refutation.from.is_none_or(|from| call.invoked >= from);
+                call.answer.take_if(|(returned, _)| !begins || *returned > refutation.until);
+                call
+            };
+            let calls: Vec<_> = refutation.calls.iter().map(window).collect();
+            let starts = if refutation.from.is_some() { anywhere(&calls) } else { vec![model.init()] };
+            let possible = plain::search(model, &starts, &calls, &mut CONFIRMING.clone());
+            assert_ne!(
+                possible,
+                Some(true),
+                "the engine refuted what is possible: {refutation:?}",
+                refutation = refutation.calls
+            );
+            Answer::Impossible(Refutation { confirmed: possible == Some(false), ..refutation })
+        }
+        unknown => unknown,
+    }
+}
