@@ -5,7 +5,7 @@ use crate::evidence::examine;
 use crate::families::Family;
 use crate::objects::{Ask, EMPTY, Object, Said};
 use crate::oracle::{Call, NEVER, Oracle, replay, returned};
-use crate::recorded::records;
+use crate::recorded::{records, understood};
 use crate::tickets::{TicketOp, TicketReply, Tickets};
 use checkers::engine::register::{Access, Effect, Needs};
 use checkers::engine::{self, Tuning};
@@ -30,7 +30,10 @@ pub fn tunings() -> Vec<(&'static str, Tuning)> {
         ("short beams", Tuning { beams: vec![(1, 1), (1, 3), (2, 5), whole], margin: 1, ..broad() }),
         ("windows of 1", Tuning { beams: vec![(1, 1), whole], windows: Some((1, 64)), ..broad() }),
         ("windows of 3", Tuning { beams: vec![(1, usize::MAX), whole], windows: Some((3, 64)), ..broad() }),
-        ("patience 1", Tuning { patience: 1, beams: vec![(1, 1), whole], margin: 1, windows: Some((1, 64)), ..broad() }),
+        (
+            "patience 1",
+            Tuning { patience: 1, beams: vec![(1, 1), whole], margin: 1, windows: Some((1, 64)), ..broad() },
+        ),
         ("depth only", Tuning { patience: 1_000_000, ..broad() }),
         ("no dominance", Tuning { dominance: false, ..broad() }),
         ("2 words", Tuning { words: 2, ..broad() }),
@@ -48,11 +51,15 @@ pub struct Bench {
     /// Who was asked last, for those who panic.
     pub asked: String,
     tunings: Vec<(&'static str, Tuning)>,
+    forced: usize,
 }
 
-impl Default for Bench {
-    fn default() -> Self {
-        Bench { oracle: Oracle::default(), tally: Tally::default(), asked: String::new(), tunings: tunings() }
+impl Bench {
+    /// With so many of the forced tunings for each history.
+    pub fn new(forced: usize) -> Self {
+        let tunings = tunings();
+        let forced = forced.min(tunings.len() - 1);
+        Bench { oracle: Oracle::default(), tally: Tally::default(), asked: String::new(), tunings, forced }
     }
 }
 
@@ -73,7 +80,9 @@ pub fn judge(family: &Family, calls: &[Call], bench: &mut Bench) -> Result<(), W
     if let Some(model) = family.model {
         bench.asked.clear();
         bench.asked.push_str("a model of checkers");
-        by_records(model, calls, legal)?;
+        let understood = understood(calls);
+        let legal = if understood == calls { legal } else { bench.oracle.legal(&understood, EMPTY) };
+        by_records(model, &understood, legal)?;
     }
     family.judges.iter().try_for_each(|judge| judge(calls, legal, bench))
 }
@@ -108,7 +117,11 @@ fn any_model<M: Model>(
 ) -> Result<(), Wrong> {
     let called = |call: &Call| {
         let (op, reply) = words(call);
-        Called { op, invoked: usize::from(call.invoked), answer: reply.map(|reply| (usize::from(call.returned), reply)) }
+        Called {
+            op,
+            invoked: usize::from(call.invoked),
+            answer: reply.map(|reply| (usize::from(call.returned), reply)),
+        }
     };
     let called: Vec<Called<M::Op, M::Reply>> = calls.iter().map(called).collect();
     let plainly = plain::search(model, &[model.init()], &called, &mut u64::MAX.clone());
@@ -134,12 +147,14 @@ fn each_tuning<State>(
     bench: &mut Bench,
     check: impl Fn(&Tuning) -> Answer<State>,
 ) -> Result<(), Wrong> {
-    let Bench { oracle, tally, tunings, asked } = bench;
-    for (name, tuning) in tunings {
+    let Bench { oracle, tally, tunings, asked, forced } = bench;
+    // The first is what users get; of the others so many at a time, all of them in turn.
+    let (others, turn) = (tunings.len() - 1, tally.histories as usize * *forced);
+    let chosen = (0..*forced).map(|place| 1 + (turn + place) % others);
+    for (name, tuning) in std::iter::once(0).chain(chosen).map(|number| &tunings[number]) {
         asked.clear();
         asked.extend([who, ", ", name]);
-        let seen = examine(calls, legal, &check(tuning), oracle)
-            .map_err(|why| format!("{who}, {name}: {why}"))?;
+        let seen = examine(calls, legal, &check(tuning), oracle).map_err(|why| format!("{who}, {name}: {why}"))?;
         tally.windowed += u64::from(seen.windowed);
         tally.unconfirmed += u64::from(seen.unconfirmed);
     }

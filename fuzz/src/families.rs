@@ -32,12 +32,19 @@ pub const FAMILIES: &[Family] = &[
     Family { name: "kv", model: Some("kv"), ask: kv, habits: WILD, judges: &[] },
     Family { name: "counter", model: Some("counter"), ask: counter, habits: USUAL, judges: &[] },
     Family { name: "set", model: Some("set"), ask: set, habits: WILD, judges: &[] },
+    Family { name: "lenient-set", model: Some("set"), ask: lenient_set, habits: WILDEST, judges: &[] },
     Family { name: "queue", model: Some("queue"), ask: queue, habits: USUAL, judges: &[] },
     Family { name: "unique-queue", model: Some("queue"), ask: unique_queue, habits: USUAL, judges: &[] },
     Family { name: "stack", model: Some("stack"), ask: stack, habits: USUAL, judges: &[] },
     Family { name: "unique-stack", model: Some("stack"), ask: unique_stack, habits: USUAL, judges: &[] },
     Family { name: "priority-queue", model: Some("priority-queue"), ask: urgent, habits: USUAL, judges: &[] },
-    Family { name: "unique-priority-queue", model: Some("priority-queue"), ask: unique_urgent, habits: USUAL, judges: &[] },
+    Family {
+        name: "unique-priority-queue",
+        model: Some("priority-queue"),
+        ask: unique_urgent,
+        habits: USUAL,
+        judges: &[],
+    },
     Family { name: "mutex", model: Some("mutex"), ask: mutex, habits: WILD, judges: &[] },
     Family { name: "registration", model: Some("registration"), ask: registration, habits: WILD, judges: &[] },
     Family { name: "own-type", model: None, ask: own_type, habits: USUAL, judges: &[contenders::own_type] },
@@ -45,6 +52,7 @@ pub const FAMILIES: &[Family] = &[
 
 const USUAL: Habits = Habits { lying: 85, lies: 3, unknown: 22 };
 /// For objects that accept nearly everything.
+const WILDEST: Habits = Habits { lying: 100, lies: 8, unknown: 18 };
 const WILD: Habits = Habits { lying: 95, lies: 5, unknown: 22 };
 
 /// The family of this name.
@@ -105,6 +113,16 @@ fn set(rng: &mut Rng, values: u64, _index: u64) -> Ask {
     }
 }
 
+fn lenient_set(rng: &mut Rng, _values: u64, _index: u64) -> Ask {
+    let element = u8::from(rng.percent(10));
+    match rng.below(16) {
+        0 => Ask::All,
+        1..11 => Ask::Contains(element),
+        11..14 => Ask::Include(element),
+        _ => Ask::Exclude(element),
+    }
+}
+
 fn queue(rng: &mut Rng, values: u64, _index: u64) -> Ask {
     let value = below(rng, values);
     *rng.pick(&[Ask::Enqueue(value), Ask::Dequeue])
@@ -135,7 +153,7 @@ fn unique_urgent(rng: &mut Rng, _values: u64, index: u64) -> Ask {
 
 fn mutex(rng: &mut Rng, _values: u64, _index: u64) -> Ask {
     use Ask::*;
-    *rng.pick(&[Acquire, Acquire, Release, Release, TryAcquire, TryRelease])
+    *rng.pick(&[Acquire, Release, TryAcquire, TryAcquire, TryRelease, TryRelease])
 }
 
 fn registration(rng: &mut Rng, values: u64, _index: u64) -> Ask {

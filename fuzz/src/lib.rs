@@ -3,7 +3,7 @@
 //! The idea is McKeeman's differential testing ("Differential testing for software", 1998): programs that should agree are
 //! given the same input, and every difference is somebody's fault. Three calls show most faults of a checker, eight nearly all, and so few
 //! can be decided by trying everything. What the engine would only do on large histories (narrow beams, windows, wide masks)
-//! is forced on these small ones, by [`contenders::TUNINGS`].
+//! is forced on these small ones, by [`contenders::tunings`].
 //!
 //! ```text
 //! draw ──> brute force ──> legal? ──┬── plain search      same verdict
@@ -103,12 +103,26 @@ impl Tally {
     }
 }
 
-/// Draws and judges `count` histories of a family on `threads` threads. Block by block, each [`BLOCK`] from a seed of its own,
+/// How many histories are judged, and how.
+#[derive(Clone, Copy, Debug)]
+pub struct Orders {
+    /// How many.
+    pub count: u64,
+    /// Where chance begins.
+    pub seed: u64,
+    /// How many of the forced [`contenders::tunings`] each history is given to, beside the engine as it is; all take turns.
+    pub forced: usize,
+    /// How many threads share the work.
+    pub threads: usize,
+}
+
+/// Draws and judges histories of a family. Block by block, each [`BLOCK`] from a seed of its own,
 /// one more than the last: the same seed gives the same histories and counts on any number of threads.
 ///
 /// # Panics
 /// If a thread cannot be started.
-pub fn run(family: &Family, count: u64, seed: u64, threads: usize) -> Tally {
+pub fn run(family: &Family, orders: Orders) -> Tally {
+    let Orders { count, seed, forced, threads } = orders;
     let (next, done) = (AtomicU64::new(0), Mutex::new(Vec::new()));
     let work = || {
         // Models judge objects in parallel. A pool of this one thread keeps them from taking up another block meanwhile.
@@ -118,7 +132,7 @@ pub fn run(family: &Family, count: u64, seed: u64, threads: usize) -> Tally {
             if number * BLOCK >= count {
                 return drop(alone);
             }
-            let tally = one_block(family, BLOCK.min(count - number * BLOCK), seed.wrapping_add(number));
+            let tally = one_block(family, BLOCK.min(count - number * BLOCK), seed.wrapping_add(number), forced);
             done.lock().expect("no thread panics").push((number, tally));
         }
     };
@@ -132,9 +146,9 @@ pub fn run(family: &Family, count: u64, seed: u64, threads: usize) -> Tally {
     done.into_iter().map(|(_, tally)| tally).fold(Tally::default(), Tally::and)
 }
 
-fn one_block(family: &Family, count: u64, seed: u64) -> Tally {
+fn one_block(family: &Family, count: u64, seed: u64, forced: usize) -> Tally {
     let mut rng = Seed(seed).stream(family.name);
-    let mut bench = Bench::default();
+    let mut bench = Bench::new(forced);
     let mut calls = Vec::new();
     for place in 1..=count {
         draw::draw(&mut rng, family.habits, family.ask, &mut calls);

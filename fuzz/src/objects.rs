@@ -36,6 +36,10 @@ pub enum Ask {
     Insert(u8),
     /// A set: take this element out, if it is there.
     Remove(u8),
+    /// A set: let this element be in, whether it was or not.
+    Include(u8),
+    /// A set: let this element be out, whether it was or not.
+    Exclude(u8),
     /// A set: is this element there?
     Contains(u8),
     /// A set: which elements are there? The answer has a bit for each.
@@ -103,7 +107,7 @@ pub fn step(held: u64, ask: Ask) -> Option<(u64, Said)> {
         Ask::ReadAt(key) => (held, cell(slot(held, key))),
         Ask::WriteAt(key, value) => (with_slot(held, key, u64::from(value) + 1), Said::Done),
         Ask::ReadBoth => (held, Said::Value(held as u32)),
-        Ask::WriteBoth(one, other) => (u64::from(one) + 1 | (u64::from(other) + 1) << 4, Said::Done),
+        Ask::WriteBoth(one, other) => ((u64::from(one) + 1) | ((u64::from(other) + 1) << 4), Said::Done),
         Ask::Get(key) => (held, Said::Value(text(held, key) as u32)),
         Ask::Put(key, letter) => (with_text(held, key, u64::from(letter) + 1), Said::Done),
         Ask::Append(key, letter) => (with_text(held, key, text(held, key) << 2 | (u64::from(letter) + 1)), Said::Done),
@@ -111,6 +115,8 @@ pub fn step(held: u64, ask: Ask) -> Option<(u64, Said)> {
         Ask::Add(amount) => (held.wrapping_add_signed(i64::from(amount)), Said::Done),
         Ask::Insert(element) if held & bit(element) == 0 => (held | bit(element), Said::Done),
         Ask::Remove(element) if held & bit(element) != 0 => (held & !bit(element), Said::Done),
+        Ask::Include(element) => (held | bit(element), Said::Done),
+        Ask::Exclude(element) => (held & !bit(element), Said::Done),
         Ask::Contains(element) => (held, Said::Value(u32::from(held & bit(element) != 0))),
         Ask::All => (held, Said::Value(held as u32)),
         Ask::Enqueue(value) | Ask::Push(value) => (pushed(held, value), Said::Done),
@@ -122,9 +128,7 @@ pub fn step(held: u64, ask: Ask) -> Option<(u64, Said)> {
         Ask::Release => return (held == 1).then_some((0, Said::Done)),
         Ask::TryAcquire if held == 0 => (1, Said::Done),
         Ask::TryRelease if held == 1 => (0, Said::Done),
-        Ask::Claim(name, owner) if slot(held, name) == 0 => {
-            (with_slot(held, name, u64::from(owner) + 1), Said::Done)
-        }
+        Ask::Claim(name, owner) if slot(held, name) == 0 => (with_slot(held, name, u64::from(owner) + 1), Said::Done),
         Ask::Free(name, owner) if slot(held, name) == u64::from(owner) + 1 => (with_slot(held, name, 0), Said::Done),
         Ask::Evict(name) if slot(held, name) != 0 => (with_slot(held, name, 0), Said::Done),
         Ask::Owner(name) => (held, cell(slot(held, name))),
@@ -163,7 +167,9 @@ impl Model for Object {
         use Ask::*;
         match (ask, reply) {
             _ if !self.says_kinds => Kind::Other,
-            (Read | ReadAt(_) | ReadBoth | Get(_) | Total | Contains(_) | All | Owner(_) | Drawn | Add(0), _) => Kind::Pure,
+            (Read | ReadAt(_) | ReadBoth | Get(_) | Total | Contains(_) | All | Owner(_) | Drawn | Add(0), _) => {
+                Kind::Pure
+            }
             (_, Some(Said::No | Said::Nothing)) => Kind::Pure,
             (Swap(from, to), _) if from == to => Kind::Pure,
             (Write(_) | WriteBoth(..) | Rewind, None | Some(Said::Done)) => Kind::Overwrite,
@@ -266,23 +272,20 @@ mod tests {
         let names = [Claim(1, 0), Claim(1, 2), Owner(1), Owner(0), Free(1, 2), Free(1, 0), Claim(1, 2)];
         let (mine, nobody) = (Some(Said::Value(0)), Some(Said::Nothing));
         assert_eq!(said(&names), [done, no, mine, nobody, no, done, done]);
-        assert_eq!(said(&[Insert(1), Insert(1), Contains(1), Remove(1), Remove(1)])[1..], [
-            no,
-            Some(Said::Value(1)),
-            done,
-            no
-        ]);
+        assert_eq!(
+            said(&[Insert(1), Insert(1), Contains(1), Remove(1), Remove(1)])[1..],
+            [no, Some(Said::Value(1)), done, no]
+        );
     }
 
     #[test]
     fn texts_grow_and_counters_go_below_zero() {
         use Ask::*;
         let texts = said(&[Append(1, 0), Append(1, 2), Get(1), Get(0), Put(1, 1), Get(1)]);
-        assert_eq!((texts[2], texts[3], texts[5]), (
-            Some(Said::Value(0b01_11)),
-            Some(Said::Value(0)),
-            Some(Said::Value(0b10))
-        ));
+        assert_eq!(
+            (texts[2], texts[3], texts[5]),
+            (Some(Said::Value(0b01_11)), Some(Said::Value(0)), Some(Said::Value(0b10)))
+        );
         assert_eq!(said(&[Add(-2), Add(1), Total])[2], Some(Said::Value(-1i32 as u32)));
     }
 }

@@ -92,8 +92,8 @@ impl Oracle {
     /// Linear probing. A full table only costs time: what it cannot remember is entered again.
     fn is_new(&mut self, taken: u16, held: u64) -> bool {
         let mixed = (held ^ u64::from(taken) << 40).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let mut place = (mixed >> 52) as usize;
-        for _ in 0..64 {
+        let first = (mixed >> 52) as usize;
+        for place in first..first + 64 {
             let entry = &mut self.seen[place % SEEN];
             if entry.0 != self.round {
                 *entry = (self.round, taken, held);
@@ -102,7 +102,6 @@ impl Oracle {
             if (entry.1, entry.2) == (taken, held) {
                 return false;
             }
-            place += 1;
         }
         true
     }
@@ -166,8 +165,8 @@ pub fn states(calls: &[Call], held: u64, steps: usize, limit: usize, found: &mut
     found.push(held);
     let mut looked = 0;
     for _ in 0..steps {
-        for place in looked..found.len() {
-            looked += 1;
+        let known = found.len();
+        for place in looked..known {
             for call in calls {
                 let after = step(found[place], call.ask).map(|(after, _)| after);
                 found.extend(after.filter(|after| !found.contains(after)));
@@ -176,6 +175,7 @@ pub fn states(calls: &[Call], held: u64, steps: usize, limit: usize, found: &mut
                 return found.truncate(limit);
             }
         }
+        looked = known;
     }
 }
 

@@ -9,6 +9,22 @@ pub fn records(calls: &[Call]) -> Vec<Record> {
     calls.iter().map(record).collect()
 }
 
+/// The history as the models of `checkers` understand its records: where no `add` was ever refused, they take it that the set
+/// refuses none, and so for `remove`.
+pub fn understood(calls: &[Call]) -> Vec<Call> {
+    let refuses = |verb: fn(Ask) -> bool| calls.iter().any(|call| verb(call.ask) && call.said == Some(Said::No));
+    let (adds, removes) = (refuses(|ask| matches!(ask, Ask::Insert(_))), refuses(|ask| matches!(ask, Ask::Remove(_))));
+    let understood = |call: &Call| {
+        let ask = match call.ask {
+            Ask::Insert(element) if !adds => Ask::Include(element),
+            Ask::Remove(element) if !removes => Ask::Exclude(element),
+            ask => ask,
+        };
+        Call { ask, ..*call }
+    };
+    calls.iter().map(understood).collect()
+}
+
 fn record(call: &Call) -> Record {
     let (f, asked) = question(call.ask);
     let returned = usize::from(call.returned);
@@ -41,8 +57,8 @@ fn question(ask: Ask) -> (&'static str, Datum) {
         Ask::Put(key, letter) => ("put", list([int(key), text(u32::from(letter) + 1)])),
         Ask::Append(key, letter) => ("append", list([int(key), text(u32::from(letter) + 1)])),
         Ask::Add(amount) => ("add", Datum::Int(i64::from(amount))),
-        Ask::Insert(element) => ("add", int(element)),
-        Ask::Remove(element) => ("remove", int(element)),
+        Ask::Insert(element) | Ask::Include(element) => ("add", int(element)),
+        Ask::Remove(element) | Ask::Exclude(element) => ("remove", int(element)),
         Ask::Contains(element) => ("contains", int(element)),
         Ask::Enqueue(value) => ("enqueue", int(value)),
         Ask::Dequeue => ("dequeue", Datum::Nil),

@@ -1,11 +1,12 @@
 //! The lane of tiny histories: prints a line for each family, and every disagreement with the command that shows it again.
 
 use anyhow::{Result, bail};
+use fuzz::Orders;
 use fuzz::families::{FAMILIES, Family, find};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// Judges `count` histories of each family, or of one.
-pub fn fuzz(count: u64, model: Option<&str>, seed: Option<u64>) -> Result<()> {
+pub fn fuzz(count: u64, model: Option<&str>, seed: Option<u64>, forced: usize) -> Result<()> {
     let families = match model.map(|name| (name, find(name))) {
         None => FAMILIES,
         Some((_, Some(family))) => std::slice::from_ref(family),
@@ -18,21 +19,36 @@ pub fn fuzz(count: u64, model: Option<&str>, seed: Option<u64>) -> Result<()> {
         Some(seed) => seed,
         None => SystemTime::now().duration_since(UNIX_EPOCH)?.as_nanos() as u64,
     };
-    println!("seed {seed}; each engine with {} tunings", fuzz::contenders::tunings().len());
-    let columns =
-        ["histories", "legal", "illegal", "illegal %", "unknown %", "ruled", "windows", "unconfirmed", "wrong", "seconds"];
+    let others = fuzz::contenders::tunings().len() - 1;
+    println!(
+        "seed {seed}; each history is given to the engine as it is and with {} of {others} forced tunings",
+        forced.min(others)
+    );
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let orders = Orders { count, seed, forced, threads };
+    let columns = [
+        "histories",
+        "legal",
+        "illegal",
+        "illegal %",
+        "unknown %",
+        "ruled",
+        "windows",
+        "unconfirmed",
+        "wrong",
+        "seconds",
+    ];
     println!("{:22}{}", "family", columns.map(|column| format!("{column:>12}")).concat());
-    let complaints: Vec<String> = families.iter().filter_map(|family| row(family, count, seed).err()).collect();
+    let complaints: Vec<String> = families.iter().filter_map(|family| row(family, orders).err()).collect();
     if complaints.is_empty() {
         return Ok(());
     }
     bail!("{}", complaints.join("\n"))
 }
 
-fn row(family: &Family, count: u64, seed: u64) -> Result<(), String> {
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+fn row(family: &Family, orders: Orders) -> Result<(), String> {
     let began = Instant::now();
-    let tally = fuzz::run(family, count, seed, threads);
+    let tally = fuzz::run(family, orders);
     let cells = [
         tally.histories.to_string(),
         tally.legal.to_string(),

@@ -39,6 +39,9 @@ enum Lane {
         /// Where chance begins; else the clock says
         #[arg(long)]
         seed: Option<u64>,
+        /// How many of the forced tunings of the engine each history is given to; they take turns
+        #[arg(long, default_value_t = usize::MAX)]
+        forced: usize,
     },
     /// A node of the lane on real processes: started by the lane, never by a person
     #[command(hide = true)]
@@ -49,7 +52,7 @@ fn main() -> Result<()> {
     match Lane::parse() {
         Lane::Soak { seeds } => soak(seeds),
         Lane::Local { runs } => local(runs),
-        Lane::Fuzz { count, model, seed } => fuzzing::fuzz(count, model.as_deref(), seed),
+        Lane::Fuzz { count, model, seed, forced } => fuzzing::fuzz(count, model.as_deref(), seed, forced),
         Lane::Node => std::process::exit(databases::bundled::node_main()),
     }
 }

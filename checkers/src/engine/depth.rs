@@ -80,8 +80,10 @@ impl<M: Mask> Depth<M> {
     pub fn new<D: Domain>(space: &Space<M, D>, frontier: Vec<Config<M>>, exact: bool) -> Depth<M> {
         let (at, trail) = (space.at, space.trail.len());
         let choice = |config| Choice { at, config, trail, order: Length::default(), turn: Turn::Any };
-        let choices = frontier.into_iter().rev().map(choice).collect();
-        Depth { choices, order: Order::default(), found: Vec::new(), memo: FxHashSet::default(), reached: at, exact }
+        let mut choices = Vec::with_capacity(CHOICES.min(space.log.steps.len()) + frontier.len());
+        choices.extend(frontier.into_iter().rev().map(choice));
+        let order = Order::with_capacity(if at == 0 { space.log.steps.len() } else { 0 });
+        Depth { choices, order, found: Vec::new(), memo: FxHashSet::default(), reached: at, exact }
     }
 
     /// Goes on until the end, or until `patience` choices led no further. Leaves a mark now and then.

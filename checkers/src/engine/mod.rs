@@ -50,6 +50,20 @@ pub fn check_tuned<M: Model>(
     limits: &mut Limits,
     tuning: &Tuning,
 ) -> Answer<M::State> {
+    let answer = search(model, calls, limits, tuning);
+    if let Answer::Linearizable(order) = &answer {
+        assert_eq!(plain::replay(model, calls, order), Ok(()), "the engine found an order that is none");
+    }
+    confirm(model, |index| calls[index].clone(), answer, |_| unreachable!("such windows begin at the start"))
+}
+
+/// The engine alone: what it answers is neither replayed nor confirmed.
+pub fn search<M: Model>(
+    model: &M,
+    calls: &[Called<M::Op, M::Reply>],
+    limits: &mut Limits,
+    tuning: &Tuning,
+) -> Answer<M::State> {
     let mut table = Table::new(model);
     let class =
         |call: &Called<M::Op, M::Reply>| table.class(&call.op, call.answer.as_ref().map(|(_, reply)| reply.clone()));
@@ -62,14 +76,7 @@ pub fn check_tuned<M: Model>(
     let log = Log::new(numbered);
     let found = decide(&mut table, 0, &log, limits, tuning);
     let place = |call: usize, end: bool| if end { calls[call].returned() } else { calls[call].invoked };
-    let answer = answer(found, &log, place, |state| table.state(state).clone());
-    confirm(
-        model,
-        calls.len(),
-        |index| calls[index].clone(),
-        answer,
-        |_| unreachable!("such windows begin at the start"),
-    )
+    answer(found, &log, place, |state| table.state(state).clone())
 }
 
 /// Places of any size as ranks.
@@ -116,38 +123,28 @@ fn answer<S>(found: Found, log: &Log, place: impl Fn(usize, bool) -> usize, stat
     }
 }
 
-/// Replays an order; asks the plain search whether a refutation is one. `anywhere` gives every state that calls can tell apart.
+/// Asks the plain search whether a refutation is one. `anywhere` gives every state that calls can tell apart.
 fn confirm<M: Model>(
     model: &M,
-    count: usize,
     calls: impl Fn(usize) -> Called<M::Op, M::Reply>,
     answer: Answer<M::State>,
     anywhere: impl Fn(&[Called<M::Op, M::Reply>]) -> Vec<M::State>,
 ) -> Answer<M::State> {
-    match answer {
-        Answer::Linearizable(order) => {
-            let calls: Vec<_> = (0..count).map(calls).collect();
-            assert_eq!(plain::replay(model, &calls, &order), Ok(()), "the engine found an order that is none");
-            Answer::Linearizable(order)
-        }
-        Answer::Impossible(refutation) => {
-            let window = |index: &usize| {
-                let mut call = calls(*index);
-                let begins = refutation.from.is_none_or(|from| call.invoked >= from);
-                call.answer.take_if(|(returned, _)| !begins || *returned > refutation.until);
-                call
-            };
-            let calls: Vec<_> = refutation.calls.iter().map(window).collect();
-            let starts = if refutation.from.is_some() { anywhere(&calls) } else { vec![model.init()] };
-            let possible = plain::search(model, &starts, &calls, &mut CONFIRMING.clone());
-            assert_ne!(
-                possible,
-                Some(true),
-                "the engine refuted what is possible: {refutation:?}",
-                refutation = refutation.calls
-            );
-            Answer::Impossible(Refutation { confirmed: possible == Some(false), ..refutation })
-        }
-        unknown => unknown,
-    }
+    let Answer::Impossible(refutation) = answer else { return answer };
+    let window = |index: &usize| {
+        let mut call = calls(*index);
+        let begins = refutation.from.is_none_or(|from| call.invoked >= from);
+        call.answer.take_if(|(returned, _)| !begins || *returned > refutation.until);
+        call
+    };
+    let calls: Vec<_> = refutation.calls.iter().map(window).collect();
+    let starts = if refutation.from.is_some() { anywhere(&calls) } else { vec![model.init()] };
+    // What is impossible though calls that never return may be repeated is impossible, and sooner seen.
+    let sooner = plain::search_repeating(model, &starts, &calls, &mut CONFIRMING.clone()) == Some(false);
+    let confirmed = sooner || {
+        let possible = plain::search(model, &starts, &calls, &mut CONFIRMING.clone());
+        assert_ne!(possible, Some(true), "the engine refuted what is possible: {:?}", refutation.calls);
+        possible == Some(false)
+    };
+    Answer::Impossible(Refutation { confirmed, ..refutation })
 }

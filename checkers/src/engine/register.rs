@@ -56,12 +56,33 @@ pub fn check(initial: u32, accesses: &[Access], limits: &mut Limits) -> Answer<u
 /// The same, with the engine's shortcuts tuned: for tests that force each of them.
 pub fn check_tuned(initial: u32, accesses: &[Access], limits: &mut Limits, tuning: &Tuning) -> Answer<u32> {
     let answer = search(initial, accesses, limits, tuning);
+    if let Answer::Linearizable(order) = &answer {
+        assert!(replays(initial, accesses, order), "the engine found an order that is none");
+        return answer;
+    }
     let calls = |index: usize| Called {
         op: accesses[index].effect,
         invoked: accesses[index].invoked as usize,
         answer: (accesses[index].returned != NEVER).then_some((accesses[index].returned as usize, ())),
     };
-    confirm(&Cell { initial }, accesses.len(), calls, answer, |calls| anywhere(initial, calls))
+    confirm(&Cell { initial }, calls, answer, |calls| anywhere(initial, calls))
+}
+
+/// True if an order has every access that returned once, and the others at most once, each in its interval and possible.
+fn replays(initial: u32, accesses: &[Access], order: &[usize]) -> bool {
+    let (mut held, mut latest, mut used) = (initial, 0, vec![false; accesses.len()]);
+    for index in order {
+        let access = &accesses[*index];
+        latest = latest.max(access.invoked);
+        let next = Cell { initial }.step(&held, &access.effect, None);
+        match next {
+            Some(next) if latest < access.returned && !std::mem::replace(&mut used[*index], true) => held = next,
+            _ => return false,
+        }
+    }
+    // One that tells nothing need not be there.
+    let tells = |access: &Access| access.effect != Effect { needs: Needs::Nothing, sets: None };
+    (0..accesses.len()).all(|index| used[index] || accesses[index].returned == NEVER || !tells(&accesses[index]))
 }
 
 /// The engine alone: what it answers is neither replayed nor confirmed.
@@ -70,6 +91,7 @@ pub fn search(initial: u32, accesses: &[Access], limits: &mut Limits, tuning: &T
     let class =
         |(access, class): (&Access, &u32)| (*class != NONE).then_some((*class, access.invoked, access.returned));
     let log = Log::new(accesses.iter().zip(&classes).map(class));
+    drop(classes);
     let found = decide(&mut cells, initial, &log, limits, tuning);
     let place = |call: usize, end: bool| match end {
         true => accesses[call].returned as usize,

@@ -101,9 +101,9 @@ const MARKED_WIDTH: usize = 4_096;
 /// Decides whether some order explains a log, from the state `initial`.
 pub fn decide<D: Domain>(domain: &mut D, initial: u32, log: &Log, limits: &mut Limits, tuning: &Tuning) -> Found {
     match log.window_slots.max(64 * tuning.words).max(log.slots) {
-        ..=64 => Search::<[u64; 1], D>::new(domain, log, 64, limits, tuning).run(initial),
-        ..=128 => Search::<[u64; 2], D>::new(domain, log, 128, limits, tuning).run(initial),
-        ..=256 => Search::<[u64; 4], D>::new(domain, log, 256, limits, tuning).run(initial),
+        0..=64 => Search::<[u64; 1], D>::new(domain, log, 64, limits, tuning).run(initial),
+        65..=128 => Search::<[u64; 2], D>::new(domain, log, 128, limits, tuning).run(initial),
+        129..=256 => Search::<[u64; 4], D>::new(domain, log, 256, limits, tuning).run(initial),
         slots => Search::<Box<[u64]>, D>::new(domain, log, slots, limits, tuning).run(initial),
     }
 }

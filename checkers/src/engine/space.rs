@@ -42,6 +42,10 @@ pub struct Trail {
 }
 
 impl Trail {
+    /// With room for so many links.
+    fn with_capacity(links: usize) -> Trail {
+        Trail { links: Vec::with_capacity(links) }
+    }
     /// Appends a call to a chain.
     pub fn push(&mut self, trail: u32, call: u32) -> u32 {
         self.links.push((trail, call));
@@ -103,7 +107,7 @@ impl<'a, M: Mask, D: Domain> Space<'a, M, D> {
             domain,
             log,
             open,
-            trail: Trail::default(),
+            trail: Trail::with_capacity(log.steps.len()),
             at: 0,
             steps: 0,
             patience: usize::MAX,

@@ -28,6 +28,10 @@ pub struct Length {
 }
 
 impl Order {
+    /// Of at most so many calls.
+    pub fn with_capacity(calls: usize) -> Order {
+        Order { calls: Vec::with_capacity(calls), ..Order::default() }
+    }
     /// How far it is.
     pub fn length(&self) -> Length {
         let (calls, left_out) = (self.calls.len() as u32, self.left_out.len() as u32);

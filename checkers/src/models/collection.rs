@@ -5,6 +5,7 @@ use super::reading::{Call, Misfit, Told};
 use super::values::Values;
 use crate::model::{Answer, Called, Kind, Limits, Model};
 use crate::monitors::{Deed, Handling, priority_queue::priority_queue, queue::queue, stack::stack};
+use crate::engine::Tuning;
 use crate::{engine, plain};
 use harness::records::{Datum, Record};
 use std::cmp::Reverse;
@@ -95,7 +96,7 @@ fn with(held: &[u32], at: usize, value: u32) -> Vec<u32> {
 
 impl Object for Collection {
     fn decide(&self, calls: &[Called<Op, Option<u32>>], limits: &mut Limits) -> Answer<Vec<u32>> {
-        self.by_monitor(calls).unwrap_or_else(|| engine::check(self, calls, limits))
+        self.by_monitor(calls).unwrap_or_else(|| engine::search(self, calls, limits, &Tuning::default()))
     }
 
     /// In place: a copy of all that is held for each step would take the square of the calls.

@@ -10,6 +10,7 @@ use super::story;
 use super::values::Values;
 use crate::model::{Answer, Called, Limits, Model, Refutation, Unknown};
 use crate::monitors::Ruling;
+use crate::engine::Tuning;
 use crate::{engine, plain, words};
 use harness::Verdict;
 use harness::records::{Datum, Record};
@@ -59,7 +60,7 @@ pub fn judge(spec: &Spec, records: &[Record], options: &Options) -> Result<Judge
 pub trait Object: Model<State: Send, Op: Send + Sync, Reply: Send + Sync> + Sized + Send + Sync {
     /// Decides the calls on one object: by a special monitor where there is one, else by the engine.
     fn decide(&self, calls: &[Called<Self::Op, Self::Reply>], limits: &mut Limits) -> Answer<Self::State> {
-        engine::check(self, calls, limits)
+        engine::search(self, calls, limits, &Tuning::default())
     }
     /// Checks an order, in time linear in the calls; see [`plain::replay`].
     ///
