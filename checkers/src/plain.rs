@@ -51,6 +51,8 @@ fn explore<M: Model>(
             let call = &calls[ranks[*rank]];
             let reply = call.answer.as_ref().map(|(_, reply)| reply);
             let Some(state) = model.step(&taken.state, &call.op, reply) else { continue };
+            // A large state is paid for too, or one that grows without end would take all memory.
+            *steps = steps.checked_sub(model.weight(&state) as u64 / 64)?;
             let next = match repeating && reply.is_none() {
                 true => Taken { state, ..taken.clone() },
                 false => taken.and(*rank, state),

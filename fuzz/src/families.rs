@@ -33,11 +33,11 @@ pub const FAMILIES: &[Family] = &[
     Family { name: "counter", model: Some("counter"), ask: counter, habits: USUAL, judges: &[] },
     Family { name: "set", model: Some("set"), ask: set, habits: WILD, judges: &[] },
     Family { name: "lenient-set", model: Some("set"), ask: lenient_set, habits: WILDEST, judges: &[] },
-    Family { name: "queue", model: Some("queue"), ask: queue, habits: USUAL, judges: &[] },
+    Family { name: "queue", model: Some("queue"), ask: queue, habits: WILD, judges: &[] },
     Family { name: "unique-queue", model: Some("queue"), ask: unique_queue, habits: USUAL, judges: &[] },
-    Family { name: "stack", model: Some("stack"), ask: stack, habits: USUAL, judges: &[] },
+    Family { name: "stack", model: Some("stack"), ask: stack, habits: WILD, judges: &[] },
     Family { name: "unique-stack", model: Some("stack"), ask: unique_stack, habits: USUAL, judges: &[] },
-    Family { name: "priority-queue", model: Some("priority-queue"), ask: urgent, habits: USUAL, judges: &[] },
+    Family { name: "priority-queue", model: Some("priority-queue"), ask: urgent, habits: WILD, judges: &[] },
     Family {
         name: "unique-priority-queue",
         model: Some("priority-queue"),
@@ -52,8 +52,9 @@ pub const FAMILIES: &[Family] = &[
 
 const USUAL: Habits = Habits { lying: 85, lies: 3, unknown: 22 };
 /// For objects that accept nearly everything.
-const WILDEST: Habits = Habits { lying: 100, lies: 8, unknown: 18 };
 const WILD: Habits = Habits { lying: 95, lies: 5, unknown: 22 };
+/// For those that accept even more.
+const WILDEST: Habits = Habits { lying: 100, lies: 6, unknown: 20 };
 
 /// The family of this name.
 pub fn find(name: &str) -> Option<&'static Family> {
@@ -114,11 +115,11 @@ fn set(rng: &mut Rng, values: u64, _index: u64) -> Ask {
 }
 
 fn lenient_set(rng: &mut Rng, _values: u64, _index: u64) -> Ask {
-    let element = u8::from(rng.percent(10));
+    let element = u8::from(rng.percent(30));
     match rng.below(16) {
-        0 => Ask::All,
-        1..11 => Ask::Contains(element),
-        11..14 => Ask::Include(element),
+        0..4 => Ask::All,
+        4..10 => Ask::Contains(element),
+        10..14 => Ask::Include(element),
         _ => Ask::Exclude(element),
     }
 }

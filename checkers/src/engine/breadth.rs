@@ -29,6 +29,7 @@ pub fn breadth<M: Mask, D: Domain>(
 ) -> End {
     let mut found = Vec::new();
     while space.at < until {
+        space.allowed = Limits { steps: space.steps.saturating_add(limits.steps), bytes: limits.bytes };
         passed(space.at, frontier, space.cut);
         let event = space.log.events[space.at];
         if is_return(event) {
@@ -37,7 +38,7 @@ pub fn breadth<M: Mask, D: Domain>(
             let before = space.steps;
             for config in frontier.iter() {
                 space.through(config, call(event), &mut found);
-                if space.steps - before > limits.steps {
+                if space.steps - before >= limits.steps {
                     limits.steps = 0;
                     return End::Spent("steps");
                 }

@@ -217,7 +217,8 @@ impl<'a, M: Mask, D: Domain> Search<'a, M, D> {
                 }
             }
         }
-        unreachable!("the last beam is unlimited and begins where nothing was cut")
+        // The last beam is unlimited and begins where nothing was cut: only for lack of memory can it have been cut itself.
+        Ok(Found::Spent { spent: "bytes", reached: trouble })
     }
 
     /// The last mark so far before an event; if need be one at which nothing had been cut.

@@ -18,6 +18,7 @@ use super::log::Log;
 use super::mask::Mask;
 use super::open::{BLIND, LISTS, Open};
 use super::seen::Seen;
+use crate::model::Limits;
 
 /// No trail, no list, no slot.
 pub const NIL: u32 = u32::MAX;
@@ -84,6 +85,9 @@ pub struct Space<'a, M, D> {
     pub steps: u64,
     /// Of one configuration at one return, at most so many sequences are tried.
     pub patience: usize,
+    /// Once so many sequences were tried in all, or so many bytes are held, one return gives up with [`Space::cut`], like for lack of
+    /// patience.
+    pub allowed: Limits,
     /// After so many ways through a return were found, no more are looked for.
     pub enough: usize,
     /// True once a sequence was not tried for lack of patience.
@@ -112,6 +116,7 @@ impl<'a, M: Mask, D: Domain> Space<'a, M, D> {
             steps: 0,
             patience: usize::MAX,
             enough: usize::MAX,
+            allowed: Limits { steps: u64::MAX, bytes: u64::MAX },
             cut: false,
             dominance: true,
             queue: Vec::new(),
@@ -191,7 +196,7 @@ impl<'a, M: Mask, D: Domain> Space<'a, M, D> {
         queue.push((first, NIL, NIL));
         let mut next = 0;
         while next < queue.len() && found.len() < self.enough {
-            if next >= self.patience {
+            if next >= self.patience || self.steps >= self.allowed.steps || (next % 256 == 255 && self.is_full(&queue)) {
                 self.cut = true;
                 break;
             }
@@ -200,6 +205,12 @@ impl<'a, M: Mask, D: Domain> Space<'a, M, D> {
             next += 1;
         }
         self.queue = queue;
+    }
+
+    /// True if a queue has come to take more memory than is allowed.
+    fn is_full(&self, queue: &[(Config<M>, u32, u32)]) -> bool {
+        let each = size_of::<(Config<M>, u32, u32)>() + queue[0].0.mask.heap() + 24;
+        (queue.len() * each) as u64 + self.domain.bytes() > self.allowed.bytes
     }
 
     /// Tries the returning call after the sequence `queue[index]`, and every other open call that makes it longer.

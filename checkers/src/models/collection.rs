@@ -82,6 +82,10 @@ impl Model for Collection {
         Some(left)
     }
 
+    fn weight(&self, held: &Vec<u32>) -> usize {
+        24 + 4 * held.len()
+    }
+
     fn kind(&self, op: &Op, reply: Option<&Option<u32>>) -> Kind {
         match (op, reply) {
             (Op::Take, Some(None)) => Kind::Pure,

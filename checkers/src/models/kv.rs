@@ -55,6 +55,10 @@ impl Model for Text {
         }
     }
 
+    fn weight(&self, held: &Arc<str>) -> usize {
+        32 + held.len()
+    }
+
     fn kind(&self, op: &Op, _reply: Option<&Arc<str>>) -> Kind {
         match op {
             Op::Get => Kind::Pure,

@@ -62,6 +62,10 @@ impl Model for Registers {
         Some(held)
     }
 
+    fn weight(&self, held: &Vec<u32>) -> usize {
+        24 + 4 * held.len()
+    }
+
     fn kind(&self, acts: &Vec<Act>, _reply: Option<&()>) -> Kind {
         let reads = acts.iter().all(|act| matches!(act, Act::Read(..)));
         if reads { Kind::Pure } else { Kind::Other }

@@ -168,6 +168,10 @@ impl Model for Whole {
         }
     }
 
+    fn weight(&self, held: &BTreeSet<u32>) -> usize {
+        24 + 8 * held.len()
+    }
+
     fn kind(&self, op: &Op, _reply: Option<&()>) -> Kind {
         match op {
             Op::Read(_) => Kind::Pure,
