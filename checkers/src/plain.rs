@@ -65,6 +65,33 @@ fn explore<M: Model>(
     Some(false)
 }
 
+/// A model whose questions carry their answers. A call that reaches over an edge of a window can then be left out as if
+/// nobody knew its outcome, and still takes effect only as it was answered.
+pub struct Answered<'a, M>(pub &'a M);
+
+impl<M: Model> Model for Answered<'_, M> {
+    type State = M::State;
+    type Op = (M::Op, Option<M::Reply>);
+    type Reply = ();
+
+    fn init(&self) -> M::State {
+        self.0.init()
+    }
+    fn step(&self, state: &M::State, (op, reply): &Self::Op, _reply: Option<&()>) -> Option<M::State> {
+        self.0.step(state, op, reply.as_ref())
+    }
+    fn weight(&self, state: &M::State) -> usize {
+        self.0.weight(state)
+    }
+}
+
+/// A call for [`Answered`]; one that is not `due` may take effect or not.
+pub fn answered<Op, Reply>(call: Called<Op, Reply>, due: bool) -> Called<(Op, Option<Reply>), ()> {
+    let (returned, reply) = call.answer.map_or((usize::MAX, None), |(returned, reply)| (returned, Some(reply)));
+    let answer = (due && reply.is_some()).then_some((returned, ()));
+    Called { op: (call.op, reply), invoked: call.invoked, answer }
+}
+
 /// Checks an order of calls against real time and the model, in time linear in the calls: every answered call once, every
 /// other at most once, each at some place between its invocation and its return, and none where the model forbids it.
 ///

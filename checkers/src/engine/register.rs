@@ -65,7 +65,7 @@ pub fn check_tuned(initial: u32, accesses: &[Access], limits: &mut Limits, tunin
         invoked: accesses[index].invoked as usize,
         answer: (accesses[index].returned != NEVER).then_some((accesses[index].returned as usize, ())),
     };
-    confirm(&Cell { initial }, calls, answer, |calls| anywhere(initial, calls))
+    confirm(&Cell { initial }, calls, answer, true, |calls| anywhere(initial, calls))
 }
 
 /// True if an order has every access that returned once, and the others at most once, each in its interval and possible.

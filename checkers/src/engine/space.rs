@@ -196,7 +196,8 @@ impl<'a, M: Mask, D: Domain> Space<'a, M, D> {
         queue.push((first, NIL, NIL));
         let mut next = 0;
         while next < queue.len() && found.len() < self.enough {
-            if next >= self.patience || self.steps >= self.allowed.steps || (next % 256 == 255 && self.is_full(&queue)) {
+            if next >= self.patience || self.steps >= self.allowed.steps || (next % 256 == 255 && self.is_full(&queue))
+            {
                 self.cut = true;
                 break;
             }

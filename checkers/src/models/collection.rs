@@ -3,9 +3,9 @@
 use super::judge::{Judged, Object, Options, Part, judge_objects, ruled, typed, whole};
 use super::reading::{Call, Misfit, Told};
 use super::values::Values;
+use crate::engine::Tuning;
 use crate::model::{Answer, Called, Kind, Limits, Model};
 use crate::monitors::{Deed, Handling, priority_queue::priority_queue, queue::queue, stack::stack};
-use crate::engine::Tuning;
 use crate::{engine, plain};
 use harness::records::{Datum, Record};
 use std::cmp::Reverse;
