@@ -128,8 +128,7 @@ impl<M: Mask> Depth<M> {
                     }
                     if space.at >= marked + MARKED {
                         marked = space.at + 1;
-                        let exact = self.exact && self.choices.is_empty() && !space.cut;
-                        marks.push(Mark { at: marked, configs: vec![config.clone()], exact, deep: true });
+                        marks.push(Mark { at: marked, configs: vec![config.clone()], exact: false, deep: true });
                     }
                 }
                 space.forward();

@@ -52,6 +52,7 @@ impl Log {
         let events = ordered(calls.clone());
         let blank = Step { class: 0, invoked: 0, returned: 0, slot: 0 };
         let step = |(class, invoked, returned): (u32, u32, u32)| {
+            assert!(returned == NEVER || returned < NEVER - 1, "a place is below 2^32 - 2");
             let returned = if returned == NEVER { NEVER } else { returned + 1 };
             assert!(invoked < returned, "a call returns before it is invoked");
             Step { class, invoked: invoked + 1, returned, slot: 0 }

@@ -123,7 +123,7 @@ impl<M: Mask> Open<M> {
     fn queue(&mut self, class: u32, slot: usize) {
         let returned = self.slots[slot].returned;
         let (mut at, mut before) = (self.classes[class as usize].first, NIL);
-        while at != NIL && self.slots[at as usize].returned <= returned {
+        while at != NIL && self.slots[at as usize].returned < returned {
             (before, at) = (at, self.slots[at as usize].next);
         }
         self.slots[slot].next = at;

@@ -287,6 +287,7 @@ impl<'a, M: Mask, D: Domain> Space<'a, M, D> {
         found: &mut Vec<Config<M>>,
     ) {
         let returning = self.log.steps[call].slot as usize;
+        self.steps += 1;
         next.mask.set(slot);
         self.settle(&mut next);
         if next.mask.has(returning) {

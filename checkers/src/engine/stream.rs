@@ -25,6 +25,8 @@ use std::collections::{BTreeMap, VecDeque};
 const SLOTS: usize = 256;
 /// Configurations at once, at most.
 const WIDTH: usize = 4_096;
+/// Sequences tried for one configuration at one return, at most.
+const PATIENCE: usize = 4_096;
 /// Steps of one event, at most.
 const STEPS: u64 = 200_000;
 /// Events that may be settled before they are dropped.
@@ -188,7 +190,7 @@ impl<'a, M: Model> Stream<'a, M> {
         let mut open = self.open.take().expect("only taken out in here");
         open.grow(&self.table);
         let mut space = Space::with_open(&mut self.table, &self.log, open);
-        space.at = self.at;
+        (space.at, space.patience) = (self.at, PATIENCE);
         let result = go(&mut space, &mut self.frontiers);
         self.at = space.at;
         self.open = Some(space.open);
@@ -198,7 +200,8 @@ impl<'a, M: Model> Stream<'a, M> {
     /// Drops what no open call will look at again, now and then.
     fn settle(&mut self) {
         let oldest = self.unresolved.values().map(|call| call.invoked).min().unwrap_or(self.log.events.len());
-        let scarce = self.free.len() < SLOTS / 4 && oldest > 0;
+        // With few slots left those of failed calls are wanted back sooner, but not at every event.
+        let scarce = self.free.len() < SLOTS / 4 && oldest >= SETTLED / 16;
         if self.sight != Sight::Possible || (oldest < SETTLED && !scarce) {
             return;
         }

@@ -44,12 +44,17 @@ pub fn refute<M: Mask, D: Domain>(search: &mut Search<M, D>, trouble: usize, eff
         }
         length *= 2;
     };
-    // Ever later starts, as long as it stays impossible: what begins later allows more.
+    // Ever later starts, as long as it stays impossible.
     let mut possible = if search.tuning.shortest { dead.until } else { 0 };
     while from + 1 < possible {
         let middle = (from + possible) / 2;
         match attempt(search, middle, dead.until + 1, steps) {
-            Attempt::Impossible(later) => (from, dead) = (middle, later),
+            Attempt::Impossible(later) => {
+                (from, dead) = (middle, later);
+                // A call that was open at the earlier start and is over by the later one may be used in the earlier window only, so
+                // the later one may die sooner.
+                possible = possible.min(dead.until);
+            }
             _ => possible = middle,
         }
     }

@@ -94,7 +94,6 @@ impl Arguments {
             time: self.time,
             rate: self.rate,
             settings: Settings { online: self.online, ..Settings::default() },
-            ..Request::default()
         })
     }
 }
