@@ -14,6 +14,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("store", &["harness"]),
     ("hosts", &["harness"]),
     ("databases", &["harness", "store", "hosts", "nemesis"]),
+    ("fuzz", &["harness", "checkers"]),
 ];
 
 /// These compose everything, and nobody imports them but the one that stands behind the other.
