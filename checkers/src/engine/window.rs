@@ -21,7 +21,7 @@ use super::space::{Config, NIL, Space};
 use crate::model::Limits;
 
 /// Steps that a window may take, by how often windows were tried before; the last is for certain violations.
-const STEPS: [u64; 4] = [4_000, 20_000, 100_000, 1_000_000];
+const STEPS: [u64; 4] = [16_000, 80_000, 400_000, 4_000_000];
 /// A frontier longer than this gives a window up.
 const WIDTH: usize = 8_192;
 
