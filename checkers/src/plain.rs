@@ -5,7 +5,7 @@
 //! same state reached are looked at once. There is no other shortcut and nothing shared with the engine, so that it can
 //! confirm what the engine says of few calls. It is too slow for many.
 
-use crate::model::{Called, Model};
+use crate::model::{Called, Model, Refutation};
 use rustc_hash::FxHashSet;
 
 /// True if some order explains every answer, beginning in any of `starts`; `None` if `steps`, one for each call that is
@@ -65,9 +65,45 @@ fn explore<M: Model>(
     Some(false)
 }
 
+/// Steps of each of the two searches that confirm a refutation, at most.
+const CONFIRMING: u64 = 200_000;
+
+/// True if the calls of a refutation are found impossible here too; false if that would take too long. `states` is every state that
+/// the object can be in, as far as these calls tell; none if nobody can list them.
+///
+/// # Panics
+/// If the calls are possible: then whoever refuted them is wrong.
+pub fn confirm<M: Model>(
+    model: &M,
+    call: impl Fn(usize) -> Called<M::Op, M::Reply>,
+    refutation: &Refutation<M::State>,
+    states: &[M::State],
+) -> bool {
+    let first = [model.init()];
+    let starts = if refutation.from.is_none() { &first[..] } else { states };
+    if starts.is_empty() {
+        return false;
+    }
+    // Calls that reach over an edge of the window may take effect in it or not, just as those that nobody knows of.
+    let within = |index: &usize| {
+        let call = call(*index);
+        let begins = refutation.from.is_none_or(|from| call.invoked >= from);
+        let due = begins && call.returned() <= refutation.until;
+        answered(call, due)
+    };
+    let (model, calls): (_, Vec<_>) = (Answered(model), refutation.calls.iter().map(within).collect());
+    // Where nobody can list the states there may be no end of them: a queue that is put into again and again.
+    if !states.is_empty() && search_repeating(&model, starts, &calls, &mut CONFIRMING.clone()) == Some(false) {
+        return true;
+    }
+    let possible = search(&model, starts, &calls, &mut CONFIRMING.clone());
+    assert_ne!(possible, Some(true), "what was refuted is possible: {:?}", refutation.calls);
+    possible == Some(false)
+}
+
 /// A model whose questions carry their answers. A call that reaches over an edge of a window can then be left out as if
 /// nobody knew its outcome, and still takes effect only as it was answered.
-pub struct Answered<'a, M>(pub &'a M);
+struct Answered<'a, M>(&'a M);
 
 impl<M: Model> Model for Answered<'_, M> {
     type State = M::State;
@@ -86,7 +122,7 @@ impl<M: Model> Model for Answered<'_, M> {
 }
 
 /// A call for [`Answered`]; one that is not `due` may take effect or not.
-pub fn answered<Op, Reply>(call: Called<Op, Reply>, due: bool) -> Called<(Op, Option<Reply>), ()> {
+fn answered<Op, Reply>(call: Called<Op, Reply>, due: bool) -> Called<(Op, Option<Reply>), ()> {
     let (returned, reply) = call.answer.map_or((usize::MAX, None), |(returned, reply)| (returned, Some(reply)));
     let answer = (due && reply.is_some()).then_some((returned, ()));
     Called { op: (call.op, reply), invoked: call.invoked, answer }
@@ -117,17 +153,36 @@ pub fn replay_with<Op, Reply>(
     order: &[usize],
     mut step: impl FnMut(&Op, Option<&Reply>) -> bool,
 ) -> Result<(), usize> {
-    let mut used = vec![false; calls.len()];
-    let mut now = 0;
+    let ends = |index: usize| (calls[index].invoked, calls[index].returned(), calls[index].answer.is_some());
+    replay_by(calls.len(), ends, order, |index| {
+        let reply = calls[index].answer.as_ref().map(|(_, reply)| reply);
+        step(&calls[index].op, reply)
+    })
+}
+
+/// The same for `count` calls of any form: `ends` gives where each was invoked, where it returned (`usize::MAX`: never), and
+/// whether it must be in the order.
+///
+/// # Errors
+/// As [`replay`].
+pub fn replay_by(
+    count: usize,
+    ends: impl Fn(usize) -> (usize, usize, bool),
+    order: &[usize],
+    mut step: impl FnMut(usize) -> bool,
+) -> Result<(), usize> {
+    let (mut used, mut now) = (vec![false; count], 0);
     for &index in order {
-        let call = calls.get(index).ok_or(index)?;
-        now = now.max(call.invoked);
-        let reply = call.answer.as_ref().map(|(_, reply)| reply);
-        if std::mem::replace(&mut used[index], true) || now >= call.returned() || !step(&call.op, reply) {
+        if index >= count || std::mem::replace(&mut used[index], true) {
+            return Err(index);
+        }
+        let (invoked, returned, _) = ends(index);
+        now = now.max(invoked);
+        if now >= returned || !step(index) {
             return Err(index);
         }
     }
-    let missing = (0..calls.len()).find(|index| calls[*index].answer.is_some() && !used[*index]);
+    let missing = (0..count).find(|index| !used[*index] && ends(*index).2);
     missing.map_or(Ok(()), Err)
 }
 

@@ -29,7 +29,7 @@ fn read(path: &Path) -> History {
 
 fn judge(path: &Path) -> &'static str {
     let run = Run::new(script::plan(), read(path));
-    match (LINEARIZABLE.check)(&run, Budget { steps: STEPS, ..Budget::default() }).verdict {
+    match (LINEARIZABLE.check)(&run, Budget { steps: STEPS }).verdict {
         Verdict::Held | Verdict::Vacuous(_) => "Ok",
         Verdict::Violated(anomaly) => {
             assert!(!anomaly.sentences.is_empty(), "{}: {anomaly:?}", path.display());

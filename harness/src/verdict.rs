@@ -60,13 +60,11 @@ impl Run {
 pub struct Budget {
     /// Steps of a search: the same on every machine.
     pub steps: u64,
-    /// Memory of a search in bytes, counted and not measured: the same on every machine.
-    pub bytes: u64,
 }
 
 impl Default for Budget {
     fn default() -> Self {
-        Budget { steps: 20_000_000, bytes: 1 << 30 }
+        Budget { steps: 20_000_000 }
     }
 }
 

@@ -132,14 +132,18 @@ impl Log {
     /// The calls that are open before an event, ascending.
     pub fn open_at(&self, event: usize) -> Vec<u32> {
         let mut open: Vec<u32> = Vec::new();
-        let mut seen = vec![false; self.slots];
+        let (mut seen, mut left) = (vec![false; self.slots], self.slots);
         // A slot belongs to the call that was invoked in it last.
         for earlier in self.events[..event].iter().rev() {
             let step = &self.steps[call(*earlier)];
-            if !std::mem::replace(&mut seen[step.slot as usize], true) && !is_return(*earlier) {
+            if std::mem::replace(&mut seen[step.slot as usize], true) {
+                continue;
+            }
+            if !is_return(*earlier) {
                 open.push(earlier >> 1);
             }
-            if open.len() == self.slots {
+            left -= 1;
+            if left == 0 {
                 break;
             }
         }

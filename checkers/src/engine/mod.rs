@@ -31,9 +31,6 @@ use search::{Found, Refuted, decide};
 pub use stream::{Sight, Stream, Ticket};
 use table::{SILENT, Table};
 
-/// Steps that the plain search may take to confirm that something is impossible.
-const CONFIRMING: u64 = 200_000;
-
 /// Decides whether some order explains the calls on one object. The order is replayed, and what is impossible is confirmed by a
 /// plain search where that is not too much.
 ///
@@ -54,7 +51,7 @@ pub fn check_tuned<M: Model>(
     if let Answer::Linearizable(order) = &answer {
         assert_eq!(plain::replay(model, calls, order), Ok(()), "the engine found an order that is none");
     }
-    confirm(model, |index| calls[index].clone(), answer, false, |_| unreachable!("such windows begin at the start"))
+    confirmed(answer, |refutation| plain::confirm(model, |index| calls[index].clone(), refutation, &[]))
 }
 
 /// The engine alone: what it answers is neither replayed nor confirmed.
@@ -100,7 +97,9 @@ fn ranks<Op, Reply>(calls: &[Called<Op, Reply>]) -> Vec<(u32, u32)> {
 
 /// What was found, in the caller's numbers.
 fn answer<S>(found: Found, log: &Log, place: impl Fn(usize, bool) -> usize, state: impl Fn(u32) -> S) -> Answer<S> {
-    let place_of = |event: usize| log.events.get(event).map_or(0, |event| place(call(*event), is_return(*event)));
+    // Behind the last event everything was reached.
+    let event_at = |event: usize| log.events.get(event).or(log.events.last());
+    let place_of = |event: usize| event_at(event).map_or(0, |event| place(call(*event), is_return(*event)));
     match found {
         Found::Order(order) => Answer::Linearizable(order.into_iter().map(|call| call as usize).collect()),
         Found::Spent { spent, reached } => Answer::Unknown(Unknown { spent, reached: place_of(reached) }),
@@ -123,31 +122,13 @@ fn answer<S>(found: Found, log: &Log, place: impl Fn(usize, bool) -> usize, stat
     }
 }
 
-/// Asks the plain search whether a refutation is one. `anywhere` gives every state that calls can tell apart;
-/// `finite` says that there are no more than that.
-fn confirm<M: Model>(
-    model: &M,
-    calls: impl Fn(usize) -> Called<M::Op, M::Reply>,
-    answer: Answer<M::State>,
-    finite: bool,
-    anywhere: impl Fn(&[Called<M::Op, M::Reply>]) -> Vec<M::State>,
-) -> Answer<M::State> {
-    let Answer::Impossible(refutation) = answer else { return answer };
-    let named: Vec<_> = refutation.calls.iter().map(|index| calls(*index)).collect();
-    let starts = if refutation.from.is_some() { anywhere(&named) } else { vec![model.init()] };
-    let within = |call: Called<M::Op, M::Reply>| {
-        let begins = refutation.from.is_none_or(|from| call.invoked >= from);
-        let due = begins && call.returned() <= refutation.until;
-        plain::answered(call, due)
-    };
-    let (model, calls): (_, Vec<_>) = (plain::Answered(model), named.into_iter().map(within).collect());
-    // What is impossible though calls that never return may be repeated is impossible, and sooner seen. Only where there are few
-    // states: a queue would grow for ever.
-    let sooner = finite && plain::search_repeating(&model, &starts, &calls, &mut CONFIRMING.clone()) == Some(false);
-    let confirmed = sooner || {
-        let possible = plain::search(&model, &starts, &calls, &mut CONFIRMING.clone());
-        assert_ne!(possible, Some(true), "the engine refuted what is possible: {:?}", refutation.calls);
-        possible == Some(false)
-    };
-    Answer::Impossible(Refutation { confirmed, ..refutation })
+/// The same answer; a refutation is told whether the plain search came to it too.
+fn confirmed<S>(answer: Answer<S>, confirm: impl FnOnce(&Refutation<S>) -> bool) -> Answer<S> {
+    match answer {
+        Answer::Impossible(refutation) => {
+            let confirmed = confirm(&refutation);
+            Answer::Impossible(Refutation { confirmed, ..refutation })
+        }
+        other => other,
+    }
 }

@@ -8,8 +8,9 @@ use super::log::{Log, NEVER};
 use super::mask::Mask;
 use super::open::Open;
 use super::search::{Tuning, decide};
-use super::{answer, confirm};
+use super::{answer, confirmed};
 use crate::model::{Answer, Called, Kind, Limits, Model};
+use crate::plain;
 use rustc_hash::FxHashMap;
 use std::collections::BTreeSet;
 
@@ -65,24 +66,28 @@ pub fn check_tuned(initial: u32, accesses: &[Access], limits: &mut Limits, tunin
         invoked: accesses[index].invoked as usize,
         answer: (accesses[index].returned != NEVER).then_some((accesses[index].returned as usize, ())),
     };
-    confirm(&Cell { initial }, calls, answer, true, |calls| anywhere(initial, calls))
+    confirmed(answer, |refutation| {
+        let states = anywhere(initial, refutation.calls.iter().map(|call| &accesses[*call]));
+        plain::confirm(&Cell { initial }, calls, refutation, &states)
+    })
 }
 
-/// True if an order has every access that returned once, and the others at most once, each in its interval and possible.
+/// True if an order is one; see [`plain::replay`].
 fn replays(initial: u32, accesses: &[Access], order: &[usize]) -> bool {
-    let (mut held, mut latest, mut used) = (initial, 0, vec![false; accesses.len()]);
-    for index in order {
-        let access = &accesses[*index];
-        latest = latest.max(access.invoked);
-        let next = Cell { initial }.step(&held, &access.effect, None);
-        match next {
-            Some(next) if latest < access.returned && !std::mem::replace(&mut used[*index], true) => held = next,
-            _ => return false,
-        }
-    }
-    // One that tells nothing need not be there.
-    let tells = |access: &Access| access.effect != Effect { needs: Needs::Nothing, sets: None };
-    (0..accesses.len()).all(|index| used[index] || accesses[index].returned == NEVER || !tells(&accesses[index]))
+    let (cell, mut held) = (Cell { initial }, initial);
+    let ends = |index: usize| {
+        let Access { effect, invoked, returned } = accesses[index];
+        let returned = if returned == NEVER { usize::MAX } else { returned as usize };
+        // One that tells nothing need not be there.
+        let due = returned < usize::MAX && effect != Effect { needs: Needs::Nothing, sets: None };
+        (invoked as usize, returned, due)
+    };
+    let step = |index: usize| {
+        let next = cell.step(&held, &accesses[index].effect, None);
+        held = next.unwrap_or(held);
+        next.is_some()
+    };
+    plain::replay_by(accesses.len(), ends, order, step) == Ok(())
 }
 
 /// The engine alone: what it answers is neither replayed nor confirmed.
@@ -100,9 +105,9 @@ pub fn search(initial: u32, accesses: &[Access], limits: &mut Limits, tuning: &T
     answer(found, &log, place, |state| state)
 }
 
-/// Every value that these calls tell apart, and one more.
-fn anywhere(initial: u32, calls: &[Called<Effect, ()>]) -> Vec<u32> {
-    let needed = calls.iter().filter_map(|call| match call.op.needs {
+/// Every value that these accesses tell apart, and one more.
+fn anywhere<'a>(initial: u32, accesses: impl Iterator<Item = &'a Access>) -> Vec<u32> {
+    let needed = accesses.filter_map(|access| match access.effect.needs {
         Needs::Is(value) | Needs::IsNot(value) => Some(value),
         Needs::Nothing => None,
     });

@@ -333,11 +333,12 @@ impl<'a, M: Mask, D: Domain> Space<'a, M, D> {
 
     /// The trail of the sequence `queue[index]`, with one more call.
     fn chain(&mut self, queue: &[(Config<M>, u32, u32)], index: usize, call: u32) -> u32 {
-        let (config, before, placed) = &queue[index];
-        let trail = match *before {
-            NIL => config.trail,
-            before => self.chain(queue, before as usize, *placed),
-        };
+        let (mut index, mut placed) = (index, Vec::new());
+        while queue[index].1 != NIL {
+            placed.push(queue[index].2);
+            index = queue[index].1 as usize;
+        }
+        let trail = placed.into_iter().rev().fold(queue[index].0.trail, |trail, call| self.trail.push(trail, call));
         self.trail.push(trail, call)
     }
 

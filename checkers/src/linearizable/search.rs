@@ -3,6 +3,7 @@
 use super::register::{Act, RegisterCall};
 use crate::engine::register::{Access, Effect, Needs, check};
 use crate::model::{self, Limits};
+use crate::plain;
 use harness::Value;
 use rustc_hash::FxHashMap;
 
@@ -42,22 +43,19 @@ pub fn check_calls(calls: &[RegisterCall], initial: Option<Value>, budget: &mut 
 
 /// Says whether an order really explains the calls, without knowing how it was found; else which call it fails to explain.
 pub fn replay(calls: &[RegisterCall], initial: Option<Value>, order: &[usize]) -> Result<(), usize> {
-    let (mut held, mut latest, mut seen) = (initial, 0, vec![false; calls.len()]);
-    for index in order {
-        let call = &calls[*index];
-        latest = latest.max(call.invoked);
-        let in_time = call.returned.is_none_or(|returned| latest < returned);
-        let explained = match call.act {
+    let mut held = initial;
+    let ends = |index: usize| {
+        let RegisterCall { invoked, returned, .. } = calls[index];
+        (invoked, returned.unwrap_or(usize::MAX), returned.is_some())
+    };
+    plain::replay_by(calls.len(), ends, order, |index| {
+        let explained = match calls[index].act {
             Act::Missed { from, .. } => held != Some(from),
             act => act.saw().is_none_or(|saw| saw == held),
         };
-        if !in_time || !explained || std::mem::replace(&mut seen[*index], true) {
-            return Err(*index);
-        }
-        held = call.act.sets().map_or(held, Some);
-    }
-    let missing = |index: &usize| !seen[*index] && calls[*index].returned.is_some();
-    (0..calls.len()).find(missing).map_or(Ok(()), Err)
+        held = calls[index].act.sets().map_or(held, Some);
+        explained
+    })
 }
 
 fn access(call: &RegisterCall, number: &mut impl FnMut(Option<Value>) -> u32) -> Access {

@@ -184,7 +184,7 @@ fn registers_are_judged_apart_and_the_worst_class_is_named() {
 #[test]
 fn a_spent_budget_is_unknown_but_a_plain_contradiction_is_seen_without_any() {
     let hard = "0: write x 1\n1: write x 2\n2: write x 3\n0: -> done\n1: -> done\n2: -> done\n3: read x -> 2";
-    let opinion = check(&script::run(hard), Budget { steps: 2, ..Budget::default() });
+    let opinion = check(&script::run(hard), Budget { steps: 2 });
     assert_eq!(
         opinion.verdict,
         Verdict::Unknown(
@@ -192,7 +192,7 @@ fn a_spent_budget_is_unknown_but_a_plain_contradiction_is_seen_without_any() {
                 .to_string()
         )
     );
-    assert_eq!(check(&trap(), Budget { steps: 0, ..Budget::default() }).verdict.word(), "violated");
+    assert_eq!(check(&trap(), Budget { steps: 0 }).verdict.word(), "violated");
     assert_eq!(class(""), "vacuous");
 }
 

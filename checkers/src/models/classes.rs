@@ -28,7 +28,7 @@ pub fn named(records: &[Record], key: Option<&Datum>) -> Option<Anomaly> {
     plan.clients = u32::MAX;
     let run = Run::new(plan, History { events: translator.events });
     // Without a single step it does not search again, but only looks for contradictions.
-    match (LINEARIZABLE.check)(&run, Budget { steps: 0, ..Budget::default() }).verdict {
+    match (LINEARIZABLE.check)(&run, Budget { steps: 0 }).verdict {
         Verdict::Violated(mut anomaly) => {
             for sentence in &mut anomaly.sentences {
                 *sentence = sentence.replace("client ", "process ");

@@ -255,50 +255,15 @@ fn found<M: Object>(part: &Part<M>, group: &Group, options: &Options) -> Found {
             Outcome::Held(order.into_iter().map(|index| part.calls[index].invoked).collect())
         }
         Answer::Impossible(refutation) => {
-            let confirmed = refutation.confirmed || confirm(part, &refutation);
+            let confirmed = refutation.confirmed || {
+                let call = |index: usize| part.calls[index].clone();
+                plain::confirm(&part.model, call, &refutation, &part.model.states())
+            };
             Outcome::Broken(Box::new(broken(part, group, refutation, confirmed, options.independent)))
         }
         Answer::Unknown(unknown) => Outcome::Undecided(unknown),
     };
     Found { operations: part.calls.len(), steps: options.limits.steps - left.steps, outcome }
-}
-
-/// Steps of the plain search, at most.
-const CONFIRMING: u64 = 200_000;
-
-/// True if the plain search finds the calls of the refutation impossible too.
-///
-/// # Panics
-/// If it finds that they are possible: then the engine is wrong.
-fn confirm<M: Object>(part: &Part<M>, refutation: &Refutation<M::State>) -> bool {
-    let starts = match refutation.from {
-        None => vec![part.model.init()],
-        Some(_) => part.model.states(),
-    };
-    if starts.is_empty() {
-        return false;
-    }
-    // Calls that reach over an edge of the window may take effect in it or not, just as those that nobody knows of.
-    let within = |index: &usize| {
-        let call = part.calls[*index].clone();
-        let begins = refutation.from.is_none_or(|from| call.invoked >= from);
-        let due = begins && call.returned() <= refutation.until;
-        plain::answered(call, due)
-    };
-    let (model, calls): (_, Vec<_>) = (plain::Answered(&part.model), refutation.calls.iter().map(within).collect());
-    // Where nobody can list the states there may be no end of them: a queue that is put into again and again.
-    let finite = !part.model.states().is_empty();
-    if finite && plain::search_repeating(&model, &starts, &calls, &mut CONFIRMING.clone()) == Some(false) {
-        return true;
-    }
-    let possible = plain::search(&model, &starts, &calls, &mut CONFIRMING.clone());
-    assert_ne!(
-        possible,
-        Some(true),
-        "the engine calls impossible what a plain search explains: {:?}",
-        refutation.calls
-    );
-    possible == Some(false)
 }
 
 fn broken<M: Object>(

@@ -75,7 +75,10 @@ pub fn name(parts: &[(&'static str, Datum)]) -> String {
 pub fn undecided(records: &[Record], name: &str, operations: usize, unknown: &Unknown, limits: Limits) -> String {
     let spent = match unknown.spent {
         "bytes" => format!("{} bytes of memory were used", limits.bytes),
-        _ => format!("{} were spent", words::count(limits.steps as usize, "step")),
+        _ => {
+            let were = if limits.steps == 1 { "was" } else { "were" };
+            format!("{} {were} spent", words::count(limits.steps as usize, "step"))
+        }
     };
     let at = place(records, unknown.reached);
     let object = if name.is_empty() { String::new() } else { format!(" on {name}") };

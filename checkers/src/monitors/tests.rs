@@ -264,13 +264,6 @@ fn monitors_agree_with_every_order_tried() {
 }
 
 #[test]
-#[ignore = "some minutes in a release build"]
-fn monitors_agree_with_every_order_tried_a_million_times() {
-    KINDS.into_iter().for_each(|kind| fuzz(kind, 2, 1_200_000, 9));
-    KINDS.into_iter().for_each(|kind| fuzz(kind, 3, 100_000, 16));
-}
-
-#[test]
 fn long_histories_are_decided_and_refuted_by_few_calls() {
     for kind in KINDS {
         for seed in 0..20 {

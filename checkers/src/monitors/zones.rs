@@ -311,12 +311,6 @@ mod tests {
     }
 
     #[test]
-    #[ignore = "a minute in a release build"]
-    fn agrees_with_every_order_tried_a_million_times() {
-        fuzz(2, 1_200_000);
-    }
-
-    #[test]
     fn a_value_written_twice_is_none_of_its_business() {
         let write = |value, at| Access { invoked: at, returned: at + 1, deed: Touch::Wrote(value) };
         assert_eq!(zones(&[write(1, 0), write(1, 2)], 0), None);

@@ -52,7 +52,7 @@ pub fn check(arguments: &Arguments) -> Result<Exit, Failure> {
     if let Some(model) = &arguments.model {
         return foreign::check(arguments, model);
     }
-    let budget = arguments.budget.map_or_else(Budget::default, |steps| Budget { steps, ..Budget::default() });
+    let budget = arguments.budget.map_or_else(Budget::default, |steps| Budget { steps });
     // All are read before the first is judged, so that bad input costs nothing.
     let runs: Vec<(PathBuf, Run, bool)> = arguments.files.iter().map(|file| load(file)).collect::<Result<_, _>>()?;
     let mut exits = Vec::new();
@@ -84,10 +84,10 @@ fn value(text: &str) -> Result<Datum, String> {
 /// Reads a number of bytes: `1GiB`, `500MB`, `4096`.
 fn bytes(text: &str) -> Result<u64, String> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let units = [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("kB", 1_000), ("MB", 1_000_000)];
+    let units =
+        [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("kB", 1_000), ("MB", 1_000_000), ("GB", 1_000_000_000)];
     let unit = match text[digits..].trim_start() {
         "" => Some(1),
-        "GB" => Some(1_000_000_000),
         unit => units.iter().find(|(name, _)| *name == unit).map(|(_, bytes)| *bytes),
     };
     let number = text[..digits].parse::<u64>().ok().filter(|number| *number > 0);
