@@ -2,7 +2,6 @@
 
 use crate::fits::{self, Size};
 use checkers::linearizable::Online;
-use harness::client::Style;
 use harness::plan::FORMAT;
 use harness::run::{Witness, run};
 use harness::simulator::Simulator;
@@ -13,7 +12,7 @@ use harness::{
 };
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
-use store::{Design, Setup};
+use store::{About, Design, Setup};
 
 /// What somebody wants tested, by names.
 #[derive(Clone, Debug)]
@@ -94,8 +93,8 @@ pub fn rows<'a, T>(table: &'a [T], row: impl Fn(&'a T) -> (&'a str, &'a str)) ->
 
 /// The design of this name.
 pub fn design(name: &str) -> Result<&'static store::About, Usage> {
-    let found = store::DESIGNS.iter().find(|design| design.name == name);
-    found.ok_or_else(|| unknown("design", name, &rows(store::DESIGNS, |design| (design.name, design.about))))
+    let known = || store::designs().map(|design| (design.name, design.about)).collect::<Vec<_>>();
+    store::find(name).ok_or_else(|| unknown("design", name, &known()))
 }
 
 /// The workload of this name.
@@ -214,16 +213,12 @@ struct Simulate<'a>(&'a Plan);
 
 impl store::Visitor for Simulate<'_> {
     type Out = Box<dyn Cluster>;
-    fn visit<D: Design>(self) -> Box<dyn Cluster> {
+    fn visit<D: Design>(self, design: &'static About) -> Box<dyn Cluster> {
         let plan = self.0;
-        let config = D::config(&setup(plan));
-        let style: Style = D::STYLE;
-        Box::new(Simulator::<D>::new(plan, config, style))
+        let (settings, switches) = (plan.settings.clone(), plan.switches.clone());
+        let config = D::config(&Setup { design: design.name, nodes: plan.nodes, settings, switches });
+        Box::new(Simulator::<D>::new(plan, config, design.style))
     }
-}
-
-fn setup(plan: &Plan) -> Setup {
-    Setup { nodes: plan.nodes, settings: plan.settings.clone(), switches: plan.switches.clone() }
 }
 
 /// Carries out a plan.

@@ -24,12 +24,13 @@ fn refused(dir: &Path, words: &str, expected: &[&str]) -> Ended {
 #[test]
 fn unknown_names_show_the_names_that_there_are() {
     let dir = folder();
-    let designs: Vec<&str> = store::DESIGNS.iter().map(|design| design.name).collect();
+    let designs: Vec<&str> = store::designs().map(|design| design.name).collect();
     let workloads: Vec<&str> = workloads::WORKLOADS.iter().map(|workload| workload.name).collect();
     let nemeses: Vec<&str> = nemesis::NEMESES.iter().map(|nemesis| nemesis.name).collect();
     let checkers: Vec<&str> = checkers::CHECKERS.iter().map(|checker| checker.name).collect();
     let formats: Vec<&str> = reports::FORMATS.iter().map(|format| format.name).collect();
-    let switches: Vec<&str> = store::DESIGNS[0].switches.iter().map(|switch| switch.name).collect();
+    let switches: Vec<&str> =
+        store::designs().next().expect("a design").switches.iter().map(|switch| switch.name).collect();
     fs::write(dir.path().join("h.jsonl"), "").expect("written");
     let cases: [(&str, &str, &[&str]); 11] = [
         ("run --design meteor", "design", &designs),

@@ -134,7 +134,7 @@ fn a_plan_keeps_its_history_when_the_generators_change() {
 
 #[test]
 fn one_seed_is_one_history_for_every_design_and_workload() {
-    for design in store::DESIGNS {
+    for design in store::designs() {
         for workload in workloads::WORKLOADS {
             let run = |seed| tried(&request(design.name, workload.name, "mixed", seed));
             let runs = [run(1), run(2)];

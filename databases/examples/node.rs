@@ -16,14 +16,14 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 use std::hash::{Hash, Hasher};
 use std::path::Path;
-use store::{Design, Setup, Switch, Visitor};
+use store::{About, Design, Setup, Visitor};
 
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         [_, "node"] => {
             let with = |name: &str, serve: Serve| match name {
-                Tiny::NAME => Some(serve.visit::<Tiny>()),
+                "tiny" => Some(serve.visit::<Tiny>(&Tiny::MODES[0])),
                 name => store::with(name, serve),
             };
             std::process::exit(node_process(with))
@@ -36,7 +36,7 @@ fn main() {
 /// Starts a cluster, pauses its second node, says so, and waits.
 fn control(program: &str, dir: &str, plan: &str) {
     let plan: Plan = serde_json::from_str(plan).expect("a plan");
-    let launch = Launch { program: program.into(), arguments: vec!["node".to_string()], style: Tiny::STYLE };
+    let launch = Launch { program: program.into(), arguments: vec!["node".to_string()], style: Tiny::MODES[0].style };
     let mut cluster = LocalCluster::launch(&plan, launch, Path::new(dir)).expect("a cluster");
     cluster.inject(&Fault::Pause(Target::Node(NodeId(1)))).expect("a pause");
     println!("paused");
@@ -169,10 +169,13 @@ impl Node for Tiny {
 }
 
 impl Design for Tiny {
-    const NAME: &'static str = "tiny";
-    const ABOUT: &'static str = "the first node leads for ever";
-    const STYLE: Style = Style::FollowLeader;
-    const SWITCHES: &'static [Switch] = &[];
+    const MODES: &'static [About] = &[About {
+        name: "tiny",
+        about: "the first node leads for ever",
+        source: "these tests",
+        style: Style::FollowLeader,
+        switches: &[],
+    }];
     fn config(setup: &Setup) -> u8 {
         setup.nodes
     }

@@ -5,18 +5,27 @@ use harness::{Node, Settings};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// A protocol that a user can run by name, in the simulator and as real processes.
+/// A family of protocols that a user can run by name, in the simulator and as real processes.
 pub trait Design: Node<Message: Wire, Record: Wire> {
-    /// As on the command line.
-    const NAME: &'static str;
-    /// One sentence.
-    const ABOUT: &'static str;
-    /// How its clients choose whom to ask.
-    const STYLE: Style;
-    /// Its deliberate bugs; none is on by default.
-    const SWITCHES: &'static [Switch];
+    /// Its members: the same code, configured otherwise.
+    const MODES: &'static [About];
     /// The configuration of every node.
     fn config(setup: &Setup) -> Self::Config;
+}
+
+/// A design as data, for lists and tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct About {
+    /// As on the command line.
+    pub name: &'static str,
+    /// One sentence.
+    pub about: &'static str,
+    /// Where it is described: a paper, a chapter, a system.
+    pub source: &'static str,
+    /// How its clients choose whom to ask.
+    pub style: Style,
+    /// Its deliberate bugs; none is on by default.
+    pub switches: &'static [Switch],
 }
 
 /// What can cross a socket or reach a disk.
@@ -35,6 +44,8 @@ pub struct Switch {
 /// What a cluster is made of.
 #[derive(Clone, Debug)]
 pub struct Setup {
+    /// Which design of the family.
+    pub design: &'static str,
     /// How many nodes.
     pub nodes: u8,
     /// Magnitudes.

@@ -5,7 +5,7 @@
 //! the other may see a write and then miss it (DDIA ch. 9); and nothing keeps two operations that read the same from both writing.
 
 use crate::data::{Data, Decision, Sees, decide, sees};
-use crate::design::{Design, Setup, Switch};
+use crate::design::{About, Design, Setup};
 use crate::hold::Hold;
 use crate::replica::{Gossip, Replica, Rounds, Stamp, Stamped};
 use harness::client::Style;
@@ -87,10 +87,13 @@ pub struct Leaderless {
 }
 
 impl Design for Leaderless {
-    const NAME: &'static str = "ll-quorum";
-    const ABOUT: &'static str = "leaderless, reads and writes at a majority, reads do not write back";
-    const STYLE: Style = Style::Sticky;
-    const SWITCHES: &'static [Switch] = &[];
+    const MODES: &'static [About] = &[About {
+        name: "ll-quorum",
+        about: "leaderless, reads and writes at a majority, reads do not write back",
+        source: "Attiya, Bar-Noy and Dolev (1995) without the write-back of reads; Dynamo (2007)",
+        style: Style::Sticky,
+        switches: &[],
+    }];
 
     fn config(setup: &Setup) -> Config {
         let settings = &setup.settings;

@@ -12,46 +12,57 @@ mod raft;
 mod replica;
 mod single_leader;
 
-pub use design::{Design, Setup, Switch, Wire};
-
-/// A design as data, for lists and tables.
-#[derive(Clone, Copy, Debug)]
-pub struct About {
-    /// As on the command line.
-    pub name: &'static str,
-    /// One sentence.
-    pub about: &'static str,
-    /// Its deliberate bugs.
-    pub switches: &'static [Switch],
-}
+pub use design::{About, Design, Setup, Switch, Wire};
 
 /// Something to be done with a design whose type is only known by its name.
 pub trait Visitor {
     /// What comes of it.
     type Out;
-    /// Does it.
-    fn visit<D: Design>(self) -> Self::Out;
+    /// Does it. `D` is the family, `design` which of its modes.
+    fn visit<D: Design>(self, design: &'static About) -> Self::Out;
 }
 
-macro_rules! designs {
-    ($($design:ty),* $(,)?) => {
-        /// Every design of the store.
-        pub const DESIGNS: &[About] =
-            &[$(About { name: <$design>::NAME, about: <$design>::ABOUT, switches: <$design>::SWITCHES }),*];
+macro_rules! families {
+    ($($family:ty),* $(,)?) => {
+        /// Every design of the store, by family.
+        const FAMILIES: &[&[About]] = &[$(<$family>::MODES),*];
 
         /// Calls the visitor with the design of this name; `None` if there is none.
         pub fn with<V: Visitor>(name: &str, visitor: V) -> Option<V::Out> {
-            match name {
-                $(_ if name == <$design>::NAME => Some(visitor.visit::<$design>()),)*
-                _ => None,
-            }
+            $(if let Some(design) = <$family>::MODES.iter().find(|mode| mode.name == name) {
+                return Some(visitor.visit::<$family>(design));
+            })*
+            None
         }
     };
 }
 
-designs! {
+families! {
     raft::Raft,
     single_leader::SingleLeader,
     multi_leader::MultiLeader,
     leaderless::Leaderless,
+}
+
+/// Every design of the store.
+pub fn designs() -> impl Iterator<Item = &'static About> + Clone {
+    FAMILIES.iter().copied().flatten()
+}
+
+/// The design of this name.
+pub fn find(name: &str) -> Option<&'static About> {
+    designs().find(|design| design.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn names_are_unique_and_each_design_says_what_it_is_and_where_it_comes_from() {
+        let names: BTreeSet<&str> = designs().map(|design| design.name).collect();
+        assert_eq!(names.len(), designs().count());
+        assert!(designs().all(|design| !design.about.is_empty() && !design.source.is_empty()));
+    }
 }

@@ -5,7 +5,7 @@
 //! behind is acknowledged and dropped ("The trouble with timestamps", Kingsbury 2013).
 
 use crate::data::{Data, Decision, Sees, decide, sees};
-use crate::design::{Design, Setup, Switch};
+use crate::design::{About, Design, Setup};
 use crate::hold::Hold;
 use crate::replica::{Gossip, Replica, Rounds, Stamp, Stamped};
 use harness::client::Style;
@@ -52,10 +52,13 @@ pub struct MultiLeader {
 }
 
 impl Design for MultiLeader {
-    const NAME: &'static str = "ml-lww";
-    const ABOUT: &'static str = "multi-leader, the last write by the clock on the wall wins";
-    const STYLE: Style = Style::Sticky;
-    const SWITCHES: &'static [Switch] = &[];
+    const MODES: &'static [About] = &[About {
+        name: "ml-lww",
+        about: "multi-leader, the last write by the clock on the wall wins",
+        source: "Kleppmann, \"Designing data-intensive applications\" (2017), ch. 5; Kingsbury, \"The trouble with timestamps\" (2013)",
+        style: Style::Sticky,
+        switches: &[],
+    }];
 
     fn config(setup: &Setup) -> Config {
         Config { nodes: setup.nodes, gossip: setup.settings.election_low }

@@ -4,7 +4,7 @@
 //! Most of these bugs stay hidden from faults that strike at random times. Each cell says where to look: which fault at
 //! which moment, with which magnitudes. With the switch off the same cell must be clean.
 
-use crate::{Design, Setup, Visitor};
+use crate::{About, Design, Setup, Visitor};
 use harness::files::Malformed;
 use harness::script;
 use harness::simulator::WROTE;
@@ -84,7 +84,7 @@ impl Script {
     pub fn play(&self, switches: &[String]) -> Result<Run, Malformed> {
         let script = script::Script::read(self.name, self.text)?;
         crate::with(&script.design, Play { script: &script, switches }).unwrap_or_else(|| {
-            let known: Vec<&str> = crate::DESIGNS.iter().map(|design| design.name).collect();
+            let known: Vec<&str> = crate::designs().map(|design| design.name).collect();
             Err(Malformed::new(self.name, format!("the design \"{}\"", script.design), known.join(", ")))
         })
     }
@@ -97,9 +97,14 @@ struct Play<'a> {
 
 impl Visitor for Play<'_> {
     type Out = Result<Run, Malformed>;
-    fn visit<D: Design>(self) -> Self::Out {
+    fn visit<D: Design>(self, design: &'static About) -> Self::Out {
         let Play { script, switches } = self;
-        let setup = Setup { nodes: script.nodes, settings: script.settings.clone(), switches: switches.to_vec() };
+        let setup = Setup {
+            design: design.name,
+            nodes: script.nodes,
+            settings: script.settings.clone(),
+            switches: switches.to_vec(),
+        };
         script.play::<D>(D::config(&setup), switches)
     }
 }
@@ -269,10 +274,10 @@ mod tests {
     #[test]
     fn every_switch_of_raft_has_a_cell_and_every_cell_a_switch() {
         for mutant in MUTANTS {
-            let design = crate::DESIGNS.iter().find(|design| design.name == mutant.design).expect("a known design");
+            let design = crate::find(mutant.design).expect("a known design");
             assert!(design.switches.iter().any(|switch| switch.name == mutant.switch), "{}", mutant.switch);
         }
-        let raft = crate::DESIGNS.iter().find(|design| design.name == "raft").expect("there is raft");
+        let raft = crate::find("raft").expect("there is raft");
         for switch in raft.switches {
             assert!(MUTANTS.iter().any(|mutant| mutant.switch == switch.name), "{} has no cell", switch.name);
         }

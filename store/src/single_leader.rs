@@ -6,7 +6,7 @@
 //! gives way. This is how Redis Sentinel and many home-made failovers lose acknowledged writes (Kingsbury 2013).
 
 use crate::data::digest;
-use crate::design::{Design, Setup, Switch};
+use crate::design::{About, Design, Setup};
 use crate::hold::Hold;
 use crate::machine::{Applied, Machine};
 use harness::client::Style;
@@ -107,10 +107,13 @@ pub struct SingleLeader {
 }
 
 impl Design for SingleLeader {
-    const NAME: &'static str = "sl-async-fo";
-    const ABOUT: &'static str = "single leader, asynchronous copies, failover by time-out without an epoch";
-    const STYLE: Style = Style::FollowLeader;
-    const SWITCHES: &'static [Switch] = &[];
+    const MODES: &'static [About] = &[About {
+        name: "sl-async-fo",
+        about: "single leader, asynchronous copies, failover by time-out without an epoch",
+        source: "Kleppmann, \"Designing data-intensive applications\" (2017), ch. 5; Redis Sentinel as Kingsbury found it (2013)",
+        style: Style::FollowLeader,
+        switches: &[],
+    }];
 
     fn config(setup: &Setup) -> Config {
         let settings = &setup.settings;

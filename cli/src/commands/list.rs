@@ -19,12 +19,16 @@ type Rows = Vec<(&'static str, Cow<'static, str>)>;
 type Table = (&'static str, &'static str, fn() -> Rows);
 
 const TABLES: &[Table] = &[
-    ("designs", "systems of the bundled store", || plain(rows(store::DESIGNS, |design| (design.name, design.about)))),
+    ("designs", "systems of the bundled store", || {
+        let row =
+            |design: &'static store::About| (design.name, Cow::from(format!("{} ({})", design.about, design.source)));
+        store::designs().map(row).collect()
+    }),
     ("switches", "deliberate bugs of the designs", || {
         let row = |design: &store::About, switch: &store::Switch| {
             (switch.name, Cow::from(format!("{} (of {})", switch.about, design.name)))
         };
-        store::DESIGNS.iter().flat_map(|design| design.switches.iter().map(move |switch| row(design, switch))).collect()
+        store::designs().flat_map(|design| design.switches.iter().map(move |switch| row(design, switch))).collect()
     }),
     ("workloads", "what clients ask", || plain(rows(workloads::WORKLOADS, |workload| (workload.name, workload.about)))),
     ("nemeses", "how a cluster is hurt", || plain(rows(nemesis::NEMESES, |nemesis| (nemesis.name, nemesis.about)))),

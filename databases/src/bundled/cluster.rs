@@ -23,7 +23,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
-use store::{Design, Visitor};
+use store::{About, Design, Visitor};
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
@@ -59,8 +59,8 @@ struct StyleOf;
 
 impl Visitor for StyleOf {
     type Out = Style;
-    fn visit<D: Design>(self) -> Style {
-        D::STYLE
+    fn visit<D: Design>(self, design: &'static About) -> Style {
+        design.style
     }
 }
 

@@ -19,7 +19,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
-use store::{Design, Setup, Visitor};
+use store::{About, Design, Setup, Visitor};
 use tokio::sync::mpsc::{Sender as Link, UnboundedSender};
 
 /// The exit code of a node that could not go on.
@@ -67,13 +67,13 @@ pub struct Serve {
 impl Visitor for Serve {
     type Out = Result<(), Trouble>;
 
-    fn visit<D: Design>(self) -> Result<(), Trouble> {
+    fn visit<D: Design>(self, design: &'static About) -> Result<(), Trouble> {
         let options = self.options;
         if !hosts::process::die_with(options.parent).map_err(machine("cannot be tied to its controller"))? {
             return Ok(());
         }
         let log = wal::open(&options.wal)?;
-        let (records, durable) = (log.records.len(), recover::<D>(&log.records, &options)?);
+        let (records, durable) = (log.records.len(), recover::<D>(&log.records, &options, design)?);
         eprintln!("{} begins life {}: {records} records, {} torn bytes", options.id, options.life, log.torn);
         let (sender, arrivals) = channel();
         let listening = Sockets::listen(options.run, options.id, sender.clone());
@@ -84,7 +84,7 @@ impl Visitor for Serve {
         let control = (shared.clone(), sender);
         thread::spawn(move || obey(control.0.as_ref(), &control.1, &goes));
         say(&Notice::Ready { port: sockets.port, records });
-        Core::<D>::new(&options, shared, sockets, disk, go).run(durable, &arrivals);
+        Core::<D>::new(design, &options, shared, sockets, disk, go).run(durable, &arrivals);
         Ok(())
     }
 }
@@ -95,11 +95,11 @@ fn machine(what: &str) -> impl FnOnce(io::Error) -> Trouble {
 }
 
 /// What the records amount to.
-fn recover<D: Design>(records: &[Vec<u8>], options: &NodeOptions) -> Result<D::Durable, Trouble> {
+fn recover<D: Design>(records: &[Vec<u8>], options: &NodeOptions, design: &About) -> Result<D::Durable, Trouble> {
     let mut durable = D::Durable::default();
     for (index, bytes) in records.iter().enumerate() {
         let record = postcard::from_bytes(bytes).map_err(|error| {
-            let what = format!("record {} of {} is none of {}", index + 1, options.wal.display(), D::NAME);
+            let what = format!("record {} of {} is none of {}", index + 1, options.wal.display(), design.name);
             Trouble::new(what, error, "begin with an empty directory")
         })?;
         D::fold(&mut durable, record);
@@ -202,6 +202,7 @@ struct Core<D: Design> {
 
 impl<D: Design> Core<D> {
     fn new(
+        design: &'static About,
         options: &NodeOptions,
         shared: Arc<Shared>,
         sockets: Sockets,
@@ -211,7 +212,7 @@ impl<D: Design> Core<D> {
         let (nodes, settings, switches) = (options.nodes, options.settings.clone(), options.switches.clone());
         Core {
             id: options.id,
-            node: D::new(&D::config(&Setup { nodes, settings, switches }), options.id),
+            node: D::new(&D::config(&Setup { design: design.name, nodes, settings, switches }), options.id),
             out: Outbox::default(),
             view: View::default(),
             timers: vec![None; D::Timer::COUNT],

@@ -10,7 +10,7 @@ mod log;
 mod replication;
 
 use crate::data::digest;
-use crate::design::{Design, Setup, Switch};
+use crate::design::{About, Design, Setup, Switch};
 use crate::hold::Hold;
 use crate::machine::Machine;
 use harness::client::Style;
@@ -138,16 +138,19 @@ pub struct Raft {
 }
 
 impl Design for Raft {
-    const NAME: &'static str = "raft";
-    const ABOUT: &'static str = "Raft: majority log, reads through ReadIndex, client sessions, snapshots";
-    const STYLE: Style = Style::FollowLeader;
-    const SWITCHES: &'static [Switch] = &[
-        Switch { name: "vote-not-persisted", about: "a node forgets at a restart for whom it voted in its term" },
-        Switch { name: "ack-before-fsync", about: "a node says what it has written before it is synced" },
-        Switch { name: "commit-old-term", about: "a leader commits entries of older terms by counting copies" },
-        Switch { name: "read-before-noop", about: "a new leader serves reads before it has committed in its term" },
-        Switch { name: "no-dedup", about: "a retried command is applied again" },
-    ];
+    const MODES: &'static [About] = &[About {
+        name: "raft",
+        about: "Raft: majority log, reads through ReadIndex, client sessions, snapshots",
+        source: "Ongaro, \"Consensus: bridging theory and practice\" (2014), ch. 3 to 6",
+        style: Style::FollowLeader,
+        switches: &[
+            Switch { name: "vote-not-persisted", about: "a node forgets at a restart for whom it voted in its term" },
+            Switch { name: "ack-before-fsync", about: "a node says what it has written before it is synced" },
+            Switch { name: "commit-old-term", about: "a leader commits entries of older terms by counting copies" },
+            Switch { name: "read-before-noop", about: "a new leader serves reads before it has committed in its term" },
+            Switch { name: "no-dedup", about: "a retried command is applied again" },
+        ],
+    }];
 
     fn config(setup: &Setup) -> Config {
         let settings = &setup.settings;
