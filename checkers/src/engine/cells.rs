@@ -122,16 +122,28 @@ pub fn tells(access: &Access) -> bool {
     sets.is_some() || (needs != Needs::Nothing && access.returned != NEVER)
 }
 
-/// How many values there are: those that are named, and one that stands for all others.
-pub fn values(initial: u32, accesses: &[Access]) -> usize {
-    let named = |effect: &Effect| {
+/// What accesses are about.
+pub struct Span {
+    /// How many values there are: those that are named, and one that stands for all others.
+    pub values: usize,
+    /// The first and the last place.
+    pub least: u32,
+    pub most: u32,
+}
+
+/// What accesses to an object are about that holds `initial` at first.
+pub fn span(initial: u32, accesses: &[Access]) -> Span {
+    let (mut named, mut least, mut most) = (initial, u32::MAX, 0);
+    for Access { effect, invoked, returned } in accesses {
         let needs = match effect.needs {
             Needs::Nothing => 0,
             Needs::Is(value) | Needs::IsNot(value) => value,
         };
-        needs.max(effect.sets.unwrap_or(0))
-    };
-    accesses.iter().map(|access| named(&access.effect)).max().unwrap_or(0).max(initial) as usize + 2
+        named = named.max(needs).max(effect.sets.unwrap_or(0));
+        least = least.min(*invoked);
+        most = most.max(if *returned == NEVER { *invoked } else { *returned });
+    }
+    Span { values: named as usize + 2, least, most }
 }
 
 fn treats(effect: Effect) -> Treats {

@@ -152,17 +152,22 @@ impl Log {
 /// The events of calls in order of their places: by counting where these are dense, else by sorting. Of each call the places of its
 /// invocation and of its return; `None` for one that tells nothing and has no events. Places are of any one order; no two are equal.
 pub fn ordered(calls: impl ExactSizeIterator<Item = Option<(u32, u32)>> + Clone) -> Vec<u32> {
-    const NONE: u32 = u32::MAX;
-    let count = calls.len();
     let (mut least, mut most) = (u32::MAX, 0);
     for (invoked, returned) in calls.clone().flatten() {
         least = least.min(invoked);
         most = most.max(if returned == NEVER { invoked } else { returned });
     }
+    ordered_between(least, most, calls)
+}
+
+/// The same where all places lie between these two, both included.
+pub fn ordered_between(least: u32, most: u32, calls: impl ExactSizeIterator<Item = Option<(u32, u32)>>) -> Vec<u32> {
+    const NONE: u32 = u32::MAX;
+    let (count, span) = (calls.len(), most.saturating_sub(least) as usize);
     let numbered =
         (0..).zip(calls).filter_map(|(index, call)| call.map(|(invoked, returned)| (index, invoked, returned)));
-    if most.saturating_sub(least) as usize <= 4 * count + 64 {
-        let mut places = vec![NONE; (most.saturating_sub(least)) as usize + 1];
+    if span <= 4 * count + 64 {
+        let mut places = vec![NONE; span + 1];
         for (index, invoked, returned) in numbered {
             places[(invoked - least) as usize] = index << 1;
             if returned != NEVER {

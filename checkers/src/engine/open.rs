@@ -53,12 +53,12 @@ pub struct Open<M> {
     pub capacity: usize,
     /// First classes of the lists: pure ones, blind ones, then the domain's own.
     pub heads: Vec<u32>,
-    /// Slots of calls that never return, of blind writes, of other calls that change something; of pure calls that are possible
-    /// in every state but one.
+    /// Slots of calls that may change something; which of them never return, and which are blind writes.
+    changing: M,
     never: M,
-    absent: M,
     blind: M,
-    other: M,
+    /// Slots of pure calls that are possible in every state but one.
+    absent: M,
 }
 
 /// Heads of the lists that every domain has.
@@ -78,10 +78,10 @@ impl<M: Mask> Open<M> {
             slots: vec![Slot { call: 0, class: 0, invoked: 0, returned: 0, next: NIL }; slots],
             heads: vec![NIL; LISTS + domain.lists()],
             capacity: slots,
+            changing: empty.clone(),
             never: empty.clone(),
-            absent: empty.clone(),
             blind: empty.clone(),
-            other: empty,
+            absent: empty,
         }
     }
 
@@ -112,15 +112,10 @@ impl<M: Mask> Open<M> {
         }
         let list = list as usize;
         if list != PURE {
-            if list == BLIND {
-                self.blind.set(slot)
-            } else {
-                self.other.set(slot)
-            }
+            self.changing.set(slot);
+            self.blind.set_if(slot, list == BLIND);
+            self.never.set_if(slot, step.returned == NEVER);
             self.queue(step.class, slot);
-            if step.returned == NEVER {
-                self.never.set(slot);
-            }
         }
         if was_idle {
             let head = std::mem::replace(&mut self.heads[list], step.class);
@@ -162,13 +157,10 @@ impl<M: Mask> Open<M> {
         }
         let list = list as usize;
         if list != PURE {
-            if list == BLIND {
-                self.blind.clear(slot)
-            } else {
-                self.other.clear(slot)
-            }
-            self.unqueue(step.class, slot as u32);
+            self.changing.clear(slot);
+            self.blind.clear(slot);
             self.never.clear(slot);
+            self.unqueue(step.class, slot as u32);
         }
         if idle {
             match before {
@@ -260,7 +252,7 @@ impl<M: Mask> Open<M> {
         }
         let words = one.mask.words().iter().zip(other.mask.words()).enumerate();
         for (index, (mine, others)) in words {
-            let changing = self.blind.words()[index] | self.other.words()[index];
+            let changing = self.changing.words()[index];
             let missing = others & !mine;
             let obliged = missing & !self.never.words()[index];
             if mine & !others & changing != 0 || obliged & !self.blind.words()[index] != 0 {
@@ -280,6 +272,6 @@ impl<M: Mask> Open<M> {
 
     /// How much a configuration has used up: calls that never return, then other calls that change something.
     pub fn used(&self, config: &Config<M>) -> (u32, u32) {
-        (config.mask.common(&self.never), config.mask.common(&self.other))
+        (config.mask.common(&self.never), config.mask.common(&self.changing) - config.mask.common(&self.blind))
     }
 }

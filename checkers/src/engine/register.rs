@@ -3,9 +3,9 @@
 //! What a call needs and what it sets is all there is to it, so classes of calls are known from the start, and those that need
 //! a value are found by it.
 
-use super::cells::{Cells, tells, values};
+use super::cells::{Cells, Span, span, tells};
 use super::clash::{self, Clashes};
-use super::log::{Log, NEVER, ordered};
+use super::log::{Log, NEVER, ordered_between};
 use super::search::{Found, Tuning, decide};
 use super::{answer, confirmed};
 use crate::model::{Answer, Called, Kind, Limits, Model};
@@ -90,9 +90,9 @@ fn replays(initial: u32, accesses: &[Access], order: &[usize]) -> bool {
 
 /// The engine alone: what it answers is neither replayed nor confirmed.
 pub fn search(initial: u32, accesses: &[Access], limits: &mut Limits, tuning: &Tuning) -> Answer<u32> {
-    let values = values(initial, accesses);
+    let Span { values, least, most } = span(initial, accesses);
     let places = |access: &Access| tells(access).then_some((access.invoked, access.returned));
-    let events = ordered(accesses.iter().map(places));
+    let events = ordered_between(least, most, accesses.iter().map(places));
     let look = |events: &[u32]| clash::find(initial, accesses, events, values);
     let clashes = match tuning.clashes {
         None => Clashes::None,
