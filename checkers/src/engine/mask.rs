@@ -9,7 +9,13 @@ use std::hash::Hash;
 pub trait Mask: Clone + Eq + Hash {
     /// The empty set, with room for so many slots.
     fn empty(slots: usize) -> Self;
-    /// The set in words of 64 slots. All sets of one search have equally many.
+    /// The empty set, without room for anything: for the classes that nobody asks for now, which can be very many.
+    fn idle() -> Self;
+    /// Makes room in what was idle, or gives it back where nothing is in it.
+    fn make_room(&mut self, slots: usize);
+    /// See [`Mask::make_room`].
+    fn give_back(&mut self);
+    /// The set in words of 64 slots. All sets of one search have equally many, or none.
     fn words(&self) -> &[u64];
     /// The same, to be changed.
     fn words_mut(&mut self) -> &mut [u64];
@@ -17,7 +23,7 @@ pub trait Mask: Clone + Eq + Hash {
     /// True if the slot is in the set.
     #[inline(always)]
     fn has(&self, slot: usize) -> bool {
-        self.words()[slot / 64] >> (slot % 64) & 1 == 1
+        self.words().get(slot / 64).is_some_and(|word| word >> (slot % 64) & 1 == 1)
     }
     /// Puts a slot in.
     #[inline(always)]
@@ -65,6 +71,17 @@ impl<const WORDS: usize> Mask for [u64; WORDS] {
         assert!(slots <= WORDS * 64, "{slots} slots do not fit into {WORDS} words");
         [0; WORDS]
     }
+    fn idle() -> Self {
+        [0; WORDS]
+    }
+    #[inline(always)]
+    fn make_room(&mut self, _slots: usize) {}
+    #[inline(always)]
+    fn give_back(&mut self) {}
+    #[inline(always)]
+    fn has(&self, slot: usize) -> bool {
+        self[slot / 64] >> (slot % 64) & 1 == 1
+    }
     #[inline(always)]
     fn words(&self) -> &[u64] {
         self
@@ -78,6 +95,19 @@ impl<const WORDS: usize> Mask for [u64; WORDS] {
 impl Mask for Box<[u64]> {
     fn empty(slots: usize) -> Self {
         vec![0; slots.div_ceil(64)].into()
+    }
+    fn idle() -> Self {
+        Box::default()
+    }
+    fn make_room(&mut self, slots: usize) {
+        if <[u64]>::is_empty(self) {
+            *self = Self::empty(slots);
+        }
+    }
+    fn give_back(&mut self) {
+        if Mask::is_empty(self) {
+            *self = Self::idle();
+        }
     }
     fn words(&self) -> &[u64] {
         self

@@ -19,6 +19,7 @@ pub mod register;
 mod search;
 mod seen;
 mod space;
+mod straight;
 mod stream;
 mod table;
 mod window;
@@ -31,6 +32,7 @@ use crate::plain;
 use clash::Clashes;
 use log::{Log, NEVER, call, is_return, ordered};
 use search::{Found, Refuted, decide};
+use straight::straight;
 pub use stream::{Sight, Stream, Ticket};
 use table::{SILENT, Table};
 
@@ -64,6 +66,11 @@ pub fn search<M: Model>(
     limits: &mut Limits,
     tuning: &Tuning,
 ) -> Answer<M::State> {
+    if tuning.straight
+        && let Some(answer) = straight(model, calls, limits)
+    {
+        return answer;
+    }
     let mut table = Table::new(model);
     let class =
         |call: &Called<M::Op, M::Reply>| table.class(&call.op, call.answer.as_ref().map(|(_, reply)| reply.clone()));

@@ -32,7 +32,7 @@ pub struct Slot {
 
 impl<M: Mask> Class<M> {
     /// Nothing of it is open.
-    fn new<D: Domain>(domain: &D, class: u32, slots: usize) -> Self {
+    fn new<D: Domain>(domain: &D, class: u32) -> Self {
         let list = match domain.treats(class) {
             Treats::Pure if D::LISTS_PURE => PURE as u32,
             Treats::Pure => UNLISTED,
@@ -40,7 +40,7 @@ impl<M: Mask> Class<M> {
             Treats::Blind(_) => BLIND as u32,
             Treats::Other(list) => LISTS as u32 + list,
         };
-        Class { mask: M::empty(slots), first: NIL, next: NIL, before: NIL, list }
+        Class { mask: M::idle(), first: NIL, next: NIL, before: NIL, list }
     }
 }
 
@@ -74,7 +74,7 @@ impl<M: Mask> Open<M> {
     pub fn new(domain: &impl Domain, slots: usize) -> Open<M> {
         let empty = M::empty(slots);
         Open {
-            classes: (0..domain.classes()).map(|class| Class::new(domain, class as u32, slots)).collect(),
+            classes: (0..domain.classes()).map(|class| Class::new(domain, class as u32)).collect(),
             slots: vec![Slot { call: 0, class: 0, invoked: 0, returned: 0, next: NIL }; slots],
             heads: vec![NIL; LISTS + domain.lists()],
             capacity: slots,
@@ -103,6 +103,7 @@ impl<M: Mask> Open<M> {
             Slot { call: call as u32, class: step.class, invoked: step.invoked, returned: step.returned, next: NIL };
         let class = &mut self.classes[step.class as usize];
         let (list, was_idle) = (class.list, class.mask.is_empty());
+        class.mask.make_room(self.capacity);
         class.mask.set(slot);
         if list >= ABSENT {
             if list == ABSENT {
@@ -148,6 +149,7 @@ impl<M: Mask> Open<M> {
         let slot = step.slot as usize;
         let class = &mut self.classes[step.class as usize];
         class.mask.clear(slot);
+        class.mask.give_back();
         let (idle, next, before, list) = (class.mask.is_empty(), class.next, class.before, class.list);
         if list >= ABSENT {
             if list == ABSENT {
@@ -190,7 +192,7 @@ impl<M: Mask> Open<M> {
     /// Makes room for classes that have turned up since.
     pub fn grow<D: Domain>(&mut self, domain: &D) {
         let new = self.classes.len()..domain.classes();
-        self.classes.extend(new.map(|class| Class::new(domain, class as u32, self.capacity)));
+        self.classes.extend(new.map(|class| Class::new(domain, class as u32)));
     }
 
     /// Closes every open call.
@@ -210,7 +212,8 @@ impl<M: Mask> Open<M> {
         match but {
             None => words.for_each(|(mine, absent)| *mine |= absent),
             Some(class) => {
-                let missed = self.classes[class as usize].mask.words();
+                // The mask of a class that nobody asks for may have no words.
+                let missed = self.classes[class as usize].mask.words().iter().chain(std::iter::repeat(&0));
                 words.zip(missed).for_each(|((mine, absent), missed)| *mine |= absent & !missed);
             }
         }

@@ -26,6 +26,8 @@ use crate::model::Limits;
 /// The engine's shortcuts. The default is what users get; tests force each of them with others.
 #[derive(Clone, Debug)]
 pub struct Tuning {
+    /// True: calls of which none overlaps another are taken one after the other, before anything else.
+    pub straight: bool,
     /// Choices that the depth-first pass may try without coming any further before windows are tried, and then 16 times as many. 0:
     /// there is no depth-first pass.
     pub patience: u64,
@@ -49,6 +51,7 @@ pub struct Tuning {
 impl Default for Tuning {
     fn default() -> Self {
         Tuning {
+            straight: true,
             patience: 256,
             beams: vec![(8, 256), (64, 1024), (512, 8_192), (4_096, 65_536), (usize::MAX, usize::MAX)],
             margin: 256,
@@ -218,9 +221,14 @@ impl<'a, M: Mask, D: Domain> Search<'a, M, D> {
             (self.space.cut, self.space.patience) = (false, if unlimited { usize::MAX } else { 64 + 16 * beam });
             let until = (trouble + self.tuning.margin).min(self.space.log.events.len());
             let marks = &mut self.marks;
+            // Marks only save time, so they get a part of the memory and no more.
+            let each = size_of::<Config<M>>() + frontier[0].mask.heap();
+            let mut room = (self.limits.bytes / 4) as usize / each;
+            room = room.saturating_sub(marks.iter().map(|mark| mark.configs.len()).sum());
             let end = breadth(&mut self.space, &mut frontier, until, beam, self.limits, |at, configs, cut| {
                 let last = marks.last().map_or(0, |mark| mark.at);
-                if at >= last + MARKED && configs.len() <= MARKED_WIDTH {
+                if at >= last + MARKED && configs.len() <= MARKED_WIDTH.min(room) {
+                    room -= configs.len();
                     marks.push(Mark { at, configs: configs.to_vec(), exact: exact && !cut, deep: false });
                 }
             });

@@ -197,7 +197,9 @@ impl<'a, M: Mask, D: Domain> Space<'a, M, D> {
         queue.push((first, NIL, NIL));
         let mut next = 0;
         while next < queue.len() && found.len() < self.enough {
-            if next >= self.patience || self.steps >= self.allowed.steps || (next % 256 == 255 && self.is_full(&queue))
+            if next >= self.patience
+                || self.steps >= self.allowed.steps
+                || (next % 256 == 255 && self.is_full(&queue, found))
             {
                 self.cut = true;
                 break;
@@ -209,10 +211,12 @@ impl<'a, M: Mask, D: Domain> Space<'a, M, D> {
         self.queue = queue;
     }
 
-    /// True if a queue has come to take more memory than is allowed.
-    fn is_full(&self, queue: &[(Config<M>, u32, u32)]) -> bool {
+    /// True if what was tried and what was found have come to take more memory than is allowed.
+    fn is_full(&self, queue: &[(Config<M>, u32, u32)], found: &[Config<M>]) -> bool {
+        // Beside itself each has an entry in a table.
         let each = size_of::<(Config<M>, u32, u32)>() + queue[0].0.mask.heap() + 24;
-        (queue.len() * each) as u64 + self.domain.bytes() > self.allowed.bytes
+        let links = self.trail.len() as u64 * 8;
+        ((queue.len() + found.len()) * each) as u64 + links + self.domain.bytes() > self.allowed.bytes
     }
 
     /// Tries the returning call after the sequence `queue[index]`, and every other open call that makes it longer.
