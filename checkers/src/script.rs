@@ -57,6 +57,7 @@ pub fn plan() -> Plan {
         format: harness::plan::FORMAT,
         build: String::new(),
         design: "script".to_string(),
+        needs: harness::Needs::default(),
         switches: Vec::new(),
         tier: Tier::Sim,
         workload: "script".to_string(),

@@ -126,6 +126,7 @@ pub fn plan(request: &Request) -> Result<Plan, Usage> {
         format: FORMAT,
         build: crate::build::hash().to_string(),
         design: request.design.clone(),
+        needs: store::needs(&request.design).expect("the design is known"),
         switches: request.switches.clone(),
         tier: request.tier,
         workload: request.workload.clone(),

@@ -37,6 +37,7 @@ fn plan(design: &str, faults: &[Fault]) -> Plan {
         format: FORMAT,
         build: String::new(),
         design: design.to_string(),
+        needs: harness::Needs::default(),
         switches: Vec::new(),
         tier: Tier::Local,
         workload: "set".to_string(),

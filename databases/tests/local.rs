@@ -41,6 +41,7 @@ fn plan(design: &str) -> Plan {
         format: FORMAT,
         build: String::new(),
         design: design.to_string(),
+        needs: harness::Needs::default(),
         switches: Vec::new(),
         tier: Tier::Local,
         workload: "none".to_string(),

@@ -98,6 +98,7 @@ fn plan() -> Plan {
         format: FORMAT,
         build: String::new(),
         design: "own".into(),
+        needs: harness::Needs::default(),
         switches: Vec::new(),
         tier: Tier::Sim,
         workload: "own".into(),

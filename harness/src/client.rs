@@ -16,6 +16,23 @@ pub enum Style {
     FollowLeader,
     /// Asks its home node, once.
     Sticky,
+    /// Reads as [`Style::Sticky`], everything else as [`Style::FollowLeader`].
+    ReadAtHome,
+}
+
+impl Style {
+    /// True where clients cannot all be served before somebody leads.
+    pub fn needs_leader(self) -> bool {
+        self != Style::Sticky
+    }
+    /// How an operation is asked: one of the two plain styles.
+    fn way(self, op: &Op) -> Style {
+        match self {
+            Style::ReadAtHome if op.is_read() => Style::Sticky,
+            Style::ReadAtHome => Style::FollowLeader,
+            plain => plain,
+        }
+    }
 }
 
 /// A client and its open request.
@@ -39,6 +56,8 @@ pub struct Open {
     pub deadline: Time,
     /// Counts attempts: a time-out of an earlier one is stale.
     pub attempt: u32,
+    /// One of the two plain styles.
+    way: Style,
     asked: NodeId,
     /// Nodes that may still act on an attempt.
     uncertain: Vec<NodeId>,
@@ -90,9 +109,10 @@ impl Client {
     /// If another one is open.
     pub fn begin(&mut self, now: Time, id: RequestId, op: Op, settings: &Settings) -> Move {
         assert!(self.open.is_none(), "a client asks one thing at a time");
-        let (deadline, asked) = (now + settings.request_timeout, self.believed);
+        let (deadline, way) = (now + settings.request_timeout, self.style.way(&op));
+        let asked = if way == Style::Sticky { self.home } else { self.believed };
         let last = Reason::TimedOut;
-        self.open = Some(Open { id, op, deadline, attempt: 0, asked, uncertain: Vec::new(), last });
+        self.open = Some(Open { id, op, deadline, attempt: 0, way, asked, uncertain: Vec::new(), last });
         self.ask(now, settings)
     }
 
@@ -101,7 +121,7 @@ impl Client {
         let Some(open) = self.open.as_mut() else { return Move::Wait };
         match outcome {
             Outcome::Ok(_) => {
-                if self.style == Style::FollowLeader {
+                if open.way == Style::FollowLeader {
                     self.believed = from;
                 }
                 self.done(outcome)
@@ -113,10 +133,10 @@ impl Client {
                 }
                 let stale = open.asked != from;
                 open.last = reason.clone();
-                match self.style {
+                match open.way {
                     Style::Sticky if open.uncertain.is_empty() => self.done(Outcome::Failed(reason)),
                     Style::FollowLeader if !stale => self.elsewhere(now, from, &reason),
-                    Style::Sticky | Style::FollowLeader => Move::Wait,
+                    _ => Move::Wait,
                 }
             }
         }
@@ -149,7 +169,7 @@ impl Client {
             true => Outcome::Failed(open.last.clone()),
             false => Outcome::Unknown(Reason::TimedOut),
         };
-        if self.style == Style::FollowLeader {
+        if open.way == Style::FollowLeader {
             self.believed = NodeId((open.asked.0 + 1) % self.nodes);
         }
         self.done(outcome)
@@ -159,9 +179,9 @@ impl Client {
         let open = self.open.as_mut().expect("a request is open");
         open.attempt += 1;
         open.uncertain.push(open.asked);
-        let give_up = match self.style {
+        let give_up = match open.way {
             Style::FollowLeader => now + settings.attempt_timeout,
-            Style::Sticky => Time::NEVER,
+            _ => Time::NEVER,
         };
         Move::Ask { node: open.asked, attempt: open.attempt, give_up }
     }

@@ -1,6 +1,7 @@
 //! A run's plan: everything that is decided before it starts, as data that is written down, replayed and shrunk.
 
 use crate::fault::Strike;
+use crate::needs::Needs;
 use crate::node::NodeId;
 use crate::op::Op;
 use crate::seed::Seed;
@@ -25,6 +26,9 @@ pub struct Plan {
     pub build: String,
     /// The system under test, by its name in the table of designs.
     pub design: String,
+    /// Whom that design needs for a write. Left out of files where it is no certain node.
+    #[serde(default, skip_serializing_if = "Needs::usual")]
+    pub needs: Needs,
     /// Deliberate bugs that are switched on in it, by name.
     pub switches: Vec<String>,
     /// Where its nodes live.

@@ -1,7 +1,7 @@
 //! What makes a protocol a design of the store: a name, its configuration, its deliberate bugs.
 
 use harness::client::Style;
-use harness::{Node, Settings};
+use harness::{Needs, Node, Settings};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -11,6 +11,10 @@ pub trait Design: Node<Message: Wire, Record: Wire> {
     const MODES: &'static [About];
     /// The configuration of every node.
     fn config(setup: &Setup) -> Self::Config;
+    /// Whom a mode needs for a write; most can do without any certain node.
+    fn needs(_: &About) -> Needs {
+        Needs::default()
+    }
 }
 
 /// A design as data, for lists and tables.

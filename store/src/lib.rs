@@ -12,6 +12,8 @@ mod raft;
 mod replica;
 mod single_leader;
 
+use harness::Needs;
+
 pub use design::{About, Design, Setup, Switch, Wire};
 
 /// Something to be done with a design whose type is only known by its name.
@@ -47,6 +49,18 @@ families! {
 /// Every design of the store.
 pub fn designs() -> impl Iterator<Item = &'static About> + Clone {
     FAMILIES.iter().copied().flatten()
+}
+
+/// Whom the design of this name needs for a write.
+pub fn needs(name: &str) -> Option<Needs> {
+    struct Ask;
+    impl Visitor for Ask {
+        type Out = Needs;
+        fn visit<D: Design>(self, design: &'static About) -> Needs {
+            D::needs(design)
+        }
+    }
+    with(name, Ask)
 }
 
 /// The design of this name.
