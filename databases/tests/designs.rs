@@ -126,3 +126,20 @@ fn ml_lww_serves() {
 fn ll_quorum_serves() {
     serves("ll-quorum");
 }
+
+/// A leader that nobody replaces: while it is away nobody writes, and afterwards everybody does.
+#[test]
+fn sl_sync_serves() {
+    serves("sl-sync");
+}
+
+/// Reads beside a follower, writes at the leader.
+#[test]
+fn sl_async_fr_serves() {
+    serves("sl-async-fr");
+}
+
+#[test]
+fn sl_semi_serves() {
+    serves("sl-semi");
+}

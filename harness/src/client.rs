@@ -203,3 +203,33 @@ impl Client {
         Move::Done(outcome)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::op::Reply;
+
+    #[test]
+    fn reads_stay_at_home_while_writes_follow_the_leader() {
+        let (home, leader, settings) = (NodeId(2), NodeId(0), Settings::default());
+        let mut client = Client::new(Style::ReadAtHome, 3, home);
+        let id = |number| RequestId { session: 7, number };
+        let asked = |next: Move| match next {
+            Move::Ask { node, give_up, .. } => (node, give_up < Time::NEVER),
+            other => panic!("{other:?}"),
+        };
+        let write = Op::Write { key: "x".into(), value: 1 };
+        assert_eq!(asked(client.begin(Time::ZERO, id(1), write.clone(), &settings)), (home, true));
+        let hint = Outcome::Failed(Reason::NotLeader { hint: Some(leader) });
+        let Move::Pause { until, attempt } = client.answered(MS, home, hint) else { panic!("it follows the hint") };
+        assert_eq!(asked(client.ask_again(until, id(1), attempt, &settings)), (leader, true));
+        let done = Outcome::Ok(Reply::Done);
+        assert_eq!(client.answered(until, leader, done.clone()), Move::Done(done.clone()));
+
+        // A read asks home and waits there; a write remembers who leads.
+        assert_eq!(asked(client.begin(until, id(2), Op::Read { key: "x".into() }, &settings)), (home, false));
+        let refused = Outcome::Failed(Reason::Refused);
+        assert_eq!(client.answered(until, home, refused.clone()), Move::Done(refused));
+        assert_eq!(asked(client.begin(until, id(3), write, &settings)), (leader, true));
+    }
+}

@@ -353,7 +353,9 @@ impl Cluster for LocalCluster {
         let leads = |life: &Life| life.view.is_some_and(|view| view.leads);
         match self.launch.style {
             Style::FollowLeader => self.lives.iter().any(leads),
-            style => self.lives.iter().all(|life| life.started) && (!style.needs_leader() || self.lives.iter().any(leads)),
+            style => {
+                self.lives.iter().all(|life| life.started) && (!style.needs_leader() || self.lives.iter().any(leads))
+            }
         }
     }
 

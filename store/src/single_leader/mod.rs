@@ -8,6 +8,8 @@
 mod failover;
 mod log;
 mod shipping;
+#[cfg(test)]
+mod tests;
 mod waiting;
 
 use crate::design::{About, Design, Setup};
@@ -125,11 +127,7 @@ marks! {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Role {
-    Follower {
-        leader: Option<Reign>,
-        heard: u64,
-        canvass: Option<Canvass>,
-    },
+    Follower { leader: Option<Reign>, heard: u64, canvass: Option<Canvass> },
     Leader(Leader),
 }
 
