@@ -182,7 +182,7 @@ impl Design for SingleLeader {
         ),
         mode(
             "sl-async-fr",
-            "the same, and every node answers reads from its copy",
+            "single leader, asynchronous copies, no failover; every node answers reads from its copy",
             "Kleppmann (2017), ch. 5, \"Problems with replication lag\"",
             Style::ReadAtHome,
         ),
@@ -200,7 +200,7 @@ impl Design for SingleLeader {
         ),
         mode(
             "sl-sync-fr",
-            "the same, and every node answers reads from its copy",
+            "single leader, a write waits for every copy, no failover; every node answers reads from its copy",
             "Kleppmann (2017), ch. 5 and 9; PostgreSQL with synchronous_commit = remote_apply",
             Style::ReadAtHome,
         ),
