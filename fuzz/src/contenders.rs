@@ -22,9 +22,12 @@ pub type Wrong = String;
 /// these.
 pub fn tunings() -> Vec<(&'static str, Tuning)> {
     let whole = (usize::MAX, usize::MAX);
-    let broad = || Tuning { patience: 0, beams: vec![whole], windows: None, ..Tuning::default() };
+    let broad = || Tuning { patience: 0, beams: vec![whole], windows: None, clashes: None, ..Tuning::default() };
     vec![
         ("as it is", Tuning::default()),
+        ("clashes as they are", Tuning { shortest: false, ..Tuning::default() }),
+        ("clashes when stuck", Tuning { clashes: Some(0), patience: 1, ..Tuning::default() }),
+        ("no clashes", Tuning { clashes: None, ..Tuning::default() }),
         ("breadth first", broad()),
         ("beam 1", Tuning { beams: vec![(1, usize::MAX), whole], ..broad() }),
         ("short beams", Tuning { beams: vec![(1, 1), (1, 3), (2, 5), whole], margin: 1, ..broad() }),

@@ -8,6 +8,7 @@ use super::space::{Config, Space};
 use super::witness::{Length, Order};
 use crate::model::Limits;
 use rustc_hash::FxHashSet;
+use std::collections::VecDeque;
 
 /// How a pass ended.
 #[derive(Debug)]
@@ -58,12 +59,12 @@ enum Passed {
 const CAREFUL: u64 = 16;
 /// Events between two marks.
 pub const MARKED: usize = 256;
-/// Choices kept at most; beyond, the earliest half is given up.
-const CHOICES: usize = 1 << 12;
+/// Choices kept at most; beyond, the earliest is given up.
+const CHOICES: usize = 1 << 11;
 
 /// A depth-first pass and how far it came.
 pub struct Depth<M> {
-    choices: Vec<Choice<M>>,
+    choices: VecDeque<Choice<M>>,
     found: Vec<Config<M>>,
     /// The order so far, from where the pass began.
     pub order: Order,
@@ -80,7 +81,7 @@ impl<M: Mask> Depth<M> {
     pub fn new<D: Domain>(space: &Space<M, D>, frontier: Vec<Config<M>>, exact: bool) -> Depth<M> {
         let (at, trail) = (space.at, space.trail.len());
         let choice = |config| Choice { at, config, trail, order: Length::default(), turn: Turn::Any };
-        let mut choices = Vec::with_capacity(CHOICES.min(space.log.steps.len()) + frontier.len());
+        let mut choices = VecDeque::with_capacity(64.min(space.log.steps.len()) + frontier.len());
         choices.extend(frontier.into_iter().rev().map(choice));
         let order = Order::with_capacity(if at == 0 { space.log.steps.len() } else { 0 });
         Depth { choices, order, found: Vec::new(), memo: FxHashSet::default(), reached: at, exact }
@@ -96,7 +97,7 @@ impl<M: Mask> Depth<M> {
     ) -> End<M> {
         let end = space.log.events.len();
         let mut tries = 0;
-        'choices: while let Some(Choice { at, mut config, trail, order, mut turn }) = self.choices.pop() {
+        'choices: while let Some(Choice { at, mut config, trail, order, turn }) = self.choices.pop_back() {
             space.go(at);
             space.trail.truncate(trail);
             self.order.cut(order);
@@ -104,14 +105,15 @@ impl<M: Mask> Depth<M> {
                 marks.pop();
             }
             let mut marked = marks.last().map_or(0, |mark| mark.at);
+            let mut begun = match turn {
+                Turn::Any => None,
+                Turn::Otherwise(tried) => Some(self.pass_otherwise(space, &mut config, &tried)),
+                Turn::By(way) => Some(self.pass_by(space, &mut config, way)),
+            };
             while space.at < end {
                 let event = space.log.events[space.at];
                 if is_return(event) {
-                    let passed = match std::mem::replace(&mut turn, Turn::Any) {
-                        Turn::Any => self.pass(space, &mut config, call(event)),
-                        Turn::Otherwise(tried) => self.pass_otherwise(space, &mut config, call(event), &tried),
-                        Turn::By(way) => self.pass_by(space, &mut config, call(event), way),
-                    };
+                    let passed = begun.take().unwrap_or_else(|| self.pass(space, &mut config, call(event)));
                     let known = passed == Passed::Placed && tries > CAREFUL && self.tried(space.at + 1, &config);
                     if passed == Passed::Nowhere || known {
                         if space.at > self.reached {
@@ -172,9 +174,9 @@ impl<M: Mask> Depth<M> {
             }
         };
         let before = std::mem::replace(config, first.clone());
-        self.choices.push(Choice { at: space.at, config: before, trail, order, turn: Turn::Otherwise(first) });
+        self.choices.push_back(Choice { at: space.at, config: before, trail, order, turn: Turn::Otherwise(first) });
         if self.choices.len() > CHOICES {
-            self.choices.drain(..CHOICES / 2);
+            self.choices.pop_front();
             self.exact = false;
         }
         Passed::Placed
@@ -190,9 +192,9 @@ impl<M: Mask> Depth<M> {
         &mut self,
         space: &mut Space<M, D>,
         config: &mut Config<M>,
-        call: usize,
         tried: &Config<M>,
     ) -> Passed {
+        let call = call(space.log.events[space.at]);
         self.found.clear();
         space.begin();
         space.through(config, call, &mut self.found);
@@ -201,21 +203,13 @@ impl<M: Mask> Depth<M> {
         let mut others = self.found.drain(..).filter(|other| !space.open.beats(tried, other));
         let Some(next) = others.next() else { return Passed::Nowhere };
         let choice = |way| Choice { at, config: config.clone(), trail, order, turn: Turn::By(way) };
-        let later = self.choices.len();
-        self.choices.extend(others.map(choice));
-        self.choices[later..].reverse();
-        self.pass_by(space, config, call, next)
+        self.choices.extend(others.rev().map(choice));
+        self.pass_by(space, config, next)
     }
 
     /// The same by a way that was found before.
-    fn pass_by<D: Domain>(
-        &mut self,
-        space: &mut Space<M, D>,
-        config: &mut Config<M>,
-        call: usize,
-        way: Config<M>,
-    ) -> Passed {
-        self.record(space, config, &way, call);
+    fn pass_by<D: Domain>(&mut self, space: &mut Space<M, D>, config: &mut Config<M>, way: Config<M>) -> Passed {
+        self.record(space, config, &way, call(space.log.events[space.at]));
         *config = way;
         Passed::Placed
     }

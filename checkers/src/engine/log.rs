@@ -43,26 +43,23 @@ pub fn is_return(event: u32) -> bool {
 }
 
 impl Log {
-    /// Puts calls in order. Each is given as class, place of its invocation and place of its return; `None` for one that tells
-    /// nothing. Places are of any one order; no two are equal.
+    /// Of calls whose events are in order, see [`ordered`]. Each is given as class, place of its invocation and place of its return.
     ///
     /// # Panics
     /// If a call returns before it is invoked.
-    pub fn new(calls: impl ExactSizeIterator<Item = Option<(u32, u32, u32)>> + Clone) -> Log {
-        let events = ordered(calls.clone());
-        let blank = Step { class: 0, invoked: 0, returned: 0, slot: 0 };
+    pub fn new(events: Vec<u32>, calls: impl Iterator<Item = (u32, u32, u32)>) -> Log {
         let step = |(class, invoked, returned): (u32, u32, u32)| {
             assert!(returned == NEVER || returned < NEVER - 1, "a place is below 2^32 - 2");
             let returned = if returned == NEVER { NEVER } else { returned + 1 };
             assert!(invoked < returned, "a call returns before it is invoked");
             Step { class, invoked: invoked + 1, returned, slot: 0 }
         };
-        Log::assign(events, calls.map(|call| call.map_or(blank, step)).collect())
+        Log::assign(events, calls.map(step).collect())
     }
 
     /// Gives every call its slot.
     fn assign(events: Vec<u32>, mut steps: Vec<Step>) -> Log {
-        let (mut free, mut slots, mut passing, mut most, mut staying) = (Vec::new(), 0, 0, 0, 0);
+        let (mut free, mut slots, mut passing, mut most, mut staying) = (Vec::with_capacity(64), 0, 0, 0, 0);
         for event in &events {
             let step = &mut steps[call(*event)];
             if is_return(*event) {
@@ -152,19 +149,25 @@ impl Log {
     }
 }
 
-/// The events in order of their places: by counting where these are dense, else by sorting.
-fn ordered(calls: impl ExactSizeIterator<Item = Option<(u32, u32, u32)>> + Clone) -> Vec<u32> {
-    const NONE: u32 = u32::MAX;
-    let count = calls.len();
+/// The events of calls in order of their places: by counting where these are dense, else by sorting. Of each call the places of its
+/// invocation and of its return; `None` for one that tells nothing and has no events. Places are of any one order; no two are equal.
+pub fn ordered(calls: impl ExactSizeIterator<Item = Option<(u32, u32)>> + Clone) -> Vec<u32> {
     let (mut least, mut most) = (u32::MAX, 0);
-    for (_, invoked, returned) in calls.clone().flatten() {
+    for (invoked, returned) in calls.clone().flatten() {
         least = least.min(invoked);
         most = most.max(if returned == NEVER { invoked } else { returned });
     }
+    ordered_between(least, most, calls)
+}
+
+/// The same where all places lie between these two, both included.
+pub fn ordered_between(least: u32, most: u32, calls: impl ExactSizeIterator<Item = Option<(u32, u32)>>) -> Vec<u32> {
+    const NONE: u32 = u32::MAX;
+    let (count, span) = (calls.len(), most.saturating_sub(least) as usize);
     let numbered =
-        (0..).zip(calls).filter_map(|(index, call)| call.map(|(_, invoked, returned)| (index, invoked, returned)));
-    if most.saturating_sub(least) as usize <= 4 * count + 64 {
-        let mut places = vec![NONE; (most.saturating_sub(least)) as usize + 1];
+        (0..).zip(calls).filter_map(|(index, call)| call.map(|(invoked, returned)| (index, invoked, returned)));
+    if span <= 4 * count + 64 {
+        let mut places = vec![NONE; span + 1];
         for (index, invoked, returned) in numbered {
             places[(invoked - least) as usize] = index << 1;
             if returned != NEVER {

@@ -24,6 +24,11 @@ pub trait Mask: Clone + Eq + Hash {
     fn set(&mut self, slot: usize) {
         self.words_mut()[slot / 64] |= 1 << (slot % 64);
     }
+    /// Puts a slot in if that is wanted; without a branch, for what nobody can foresee.
+    #[inline(always)]
+    fn set_if(&mut self, slot: usize, wanted: bool) {
+        self.words_mut()[slot / 64] |= u64::from(wanted) << (slot % 64);
+    }
     /// Takes a slot out.
     #[inline(always)]
     fn clear(&mut self, slot: usize) {

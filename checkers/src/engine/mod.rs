@@ -8,6 +8,8 @@
 //! layers to Lee and Mathur (PLDI 2026, arXiv 2509.05586).
 
 mod breadth;
+mod cells;
+mod clash;
 mod depth;
 mod domain;
 mod log;
@@ -26,7 +28,8 @@ pub use search::Tuning;
 
 use crate::model::{Answer, Called, Limits, Model, Refutation, Survivor, Unknown};
 use crate::plain;
-use log::{Log, NEVER, call, is_return};
+use clash::Clashes;
+use log::{Log, NEVER, call, is_return, ordered};
 use search::{Found, Refuted, decide};
 pub use stream::{Sight, Stream, Ticket};
 use table::{SILENT, Table};
@@ -66,14 +69,12 @@ pub fn search<M: Model>(
         |call: &Called<M::Op, M::Reply>| table.class(&call.op, call.answer.as_ref().map(|(_, reply)| reply.clone()));
     let classes: Vec<u32> = calls.iter().map(class).collect();
     let places = ranks(calls);
-    let numbered = (0..calls.len()).map(|index| {
-        let (invoked, returned) = places[index];
-        (classes[index] != SILENT).then_some((classes[index], invoked, returned))
-    });
-    let log = Log::new(numbered);
-    let found = decide(&mut table, 0, &log, limits, tuning);
+    let numbered = classes.iter().zip(&places).map(|(class, (invoked, returned))| (*class, *invoked, *returned));
+    let told = numbered.clone().map(|(class, invoked, returned)| (class != SILENT).then_some((invoked, returned)));
+    let log = Log::new(ordered(told), numbered);
+    let found = decide(&mut table, 0, &log, limits, tuning, Clashes::None);
     let place = |call: usize, end: bool| if end { calls[call].returned() } else { calls[call].invoked };
-    answer(found, &log, place, |state| table.state(state).clone())
+    answer(found, &log.events, place, |state| table.state(state).clone())
 }
 
 /// Places of any size as ranks.
@@ -96,9 +97,14 @@ fn ranks<Op, Reply>(calls: &[Called<Op, Reply>]) -> Vec<(u32, u32)> {
 }
 
 /// What was found, in the caller's numbers.
-fn answer<S>(found: Found, log: &Log, place: impl Fn(usize, bool) -> usize, state: impl Fn(u32) -> S) -> Answer<S> {
+fn answer<S>(
+    found: Found,
+    events: &[u32],
+    place: impl Fn(usize, bool) -> usize,
+    state: impl Fn(u32) -> S,
+) -> Answer<S> {
     // Behind the last event everything was reached.
-    let event_at = |event: usize| log.events.get(event).or(log.events.last());
+    let event_at = |event: usize| events.get(event).or(events.last());
     let place_of = |event: usize| event_at(event).map_or(0, |event| place(call(*event), is_return(*event)));
     match found {
         Found::Order(order) => Answer::Linearizable(order.into_iter().map(|call| call as usize).collect()),

@@ -15,6 +15,8 @@ pub struct Class<M> {
     /// Neighbours in the list of classes with open calls.
     pub next: u32,
     before: u32,
+    /// That list, [`UNLISTED`] or [`ABSENT`]: what [`Domain::treats`] says, where it is needed at every event.
+    list: u32,
 }
 
 /// An open call.
@@ -28,6 +30,20 @@ pub struct Slot {
     next: u32,
 }
 
+impl<M: Mask> Class<M> {
+    /// Nothing of it is open.
+    fn new<D: Domain>(domain: &D, class: u32, slots: usize) -> Self {
+        let list = match domain.treats(class) {
+            Treats::Pure if D::LISTS_PURE => PURE as u32,
+            Treats::Pure => UNLISTED,
+            Treats::Absent => ABSENT,
+            Treats::Blind(_) => BLIND as u32,
+            Treats::Other(list) => LISTS as u32 + list,
+        };
+        Class { mask: M::empty(slots), first: NIL, next: NIL, before: NIL, list }
+    }
+}
+
 /// The calls that are open before an event of a log.
 pub struct Open<M> {
     /// By class.
@@ -37,76 +53,69 @@ pub struct Open<M> {
     pub capacity: usize,
     /// First classes of the lists: pure ones, blind ones, then the domain's own.
     pub heads: Vec<u32>,
-    /// Slots of calls that never return, of blind writes, of other calls that change something; of pure calls that are possible
-    /// in every state but one.
+    /// Slots of calls that may change something; which of them never return, and which are blind writes.
+    changing: M,
     never: M,
-    absent: M,
     blind: M,
-    other: M,
+    /// Slots of pure calls that are possible in every state but one.
+    absent: M,
 }
 
 /// Heads of the lists that every domain has.
 const PURE: usize = 0;
 pub const BLIND: usize = 1;
 pub const LISTS: usize = 2;
+/// In place of a list: pure calls that the domain finds by itself, and those that are possible in every state but one.
+const UNLISTED: u32 = NIL;
+const ABSENT: u32 = NIL - 1;
 
 impl<M: Mask> Open<M> {
     /// Nothing is open.
     pub fn new(domain: &impl Domain, slots: usize) -> Open<M> {
         let empty = M::empty(slots);
-        let class = Class { mask: empty.clone(), first: NIL, next: NIL, before: NIL };
         Open {
-            classes: vec![class; domain.classes()],
+            classes: (0..domain.classes()).map(|class| Class::new(domain, class as u32, slots)).collect(),
             slots: vec![Slot { call: 0, class: 0, invoked: 0, returned: 0, next: NIL }; slots],
             heads: vec![NIL; LISTS + domain.lists()],
             capacity: slots,
+            changing: empty.clone(),
             never: empty.clone(),
-            absent: empty.clone(),
             blind: empty.clone(),
-            other: empty,
+            absent: empty,
         }
     }
 
     /// Goes over an event, either way: an invocation forwards opens a call, a return forwards closes it.
     #[inline(always)]
-    pub fn pass<D: Domain>(&mut self, domain: &D, log: &Log, event: u32, forwards: bool) {
+    pub fn pass(&mut self, log: &Log, event: u32, forwards: bool) {
         if is_return(event) == forwards {
-            self.close(domain, log, call(event));
+            self.close(log, call(event));
         } else {
-            self.open(domain, log, call(event));
+            self.open(log, call(event));
         }
     }
 
     #[inline(always)]
-    fn open<D: Domain>(&mut self, domain: &D, log: &Log, call: usize) {
+    fn open(&mut self, log: &Log, call: usize) {
         let step = log.steps[call];
         let slot = step.slot as usize;
         self.slots[slot] =
             Slot { call: call as u32, class: step.class, invoked: step.invoked, returned: step.returned, next: NIL };
-        let list = match domain.treats(step.class) {
-            Treats::Pure if !D::LISTS_PURE => return self.classes[step.class as usize].mask.set(slot),
-            Treats::Pure => PURE,
-            Treats::Absent => {
-                self.absent.set(slot);
-                return self.classes[step.class as usize].mask.set(slot);
-            }
-            Treats::Blind(_) => {
-                self.blind.set(slot);
-                BLIND
-            }
-            Treats::Other(list) => {
-                self.other.set(slot);
-                LISTS + list as usize
-            }
-        };
         let class = &mut self.classes[step.class as usize];
-        let was_idle = class.mask.is_empty();
+        let (list, was_idle) = (class.list, class.mask.is_empty());
         class.mask.set(slot);
-        if list != PURE {
-            self.queue(step.class, slot);
-            if step.returned == NEVER {
-                self.never.set(slot);
+        if list >= ABSENT {
+            if list == ABSENT {
+                self.absent.set(slot);
             }
+            return;
+        }
+        let list = list as usize;
+        if list != PURE {
+            self.changing.set(slot);
+            self.blind.set_if(slot, list == BLIND);
+            self.never.set_if(slot, step.returned == NEVER);
+            self.queue(step.class, slot);
         }
         if was_idle {
             let head = std::mem::replace(&mut self.heads[list], step.class);
@@ -134,28 +143,24 @@ impl<M: Mask> Open<M> {
     }
 
     #[inline(always)]
-    fn close<D: Domain>(&mut self, domain: &D, log: &Log, call: usize) {
+    fn close(&mut self, log: &Log, call: usize) {
         let step = log.steps[call];
         let slot = step.slot as usize;
         let class = &mut self.classes[step.class as usize];
         class.mask.clear(slot);
-        let list = match domain.treats(step.class) {
-            Treats::Pure if !D::LISTS_PURE => return,
-            Treats::Pure => PURE,
-            Treats::Absent => return self.absent.clear(slot),
-            Treats::Blind(_) => {
-                self.blind.clear(slot);
-                BLIND
+        let (idle, next, before, list) = (class.mask.is_empty(), class.next, class.before, class.list);
+        if list >= ABSENT {
+            if list == ABSENT {
+                self.absent.clear(slot);
             }
-            Treats::Other(list) => {
-                self.other.clear(slot);
-                LISTS + list as usize
-            }
-        };
-        let (idle, next, before) = (class.mask.is_empty(), class.next, class.before);
+            return;
+        }
+        let list = list as usize;
         if list != PURE {
-            self.unqueue(step.class, slot as u32);
+            self.changing.clear(slot);
+            self.blind.clear(slot);
             self.never.clear(slot);
+            self.unqueue(step.class, slot as u32);
         }
         if idle {
             match before {
@@ -184,16 +189,16 @@ impl<M: Mask> Open<M> {
 
     /// Makes room for classes that have turned up since.
     pub fn grow<D: Domain>(&mut self, domain: &D) {
-        let class = Class { mask: M::empty(self.capacity), first: NIL, next: NIL, before: NIL };
-        self.classes.resize(domain.classes(), class);
+        let new = self.classes.len()..domain.classes();
+        self.classes.extend(new.map(|class| Class::new(domain, class as u32, self.capacity)));
     }
 
     /// Closes every open call.
-    pub fn clear<D: Domain>(&mut self, domain: &D, log: &Log) {
+    pub fn clear(&mut self, log: &Log) {
         for slot in 0..self.slots.len() {
             let Slot { call, class, .. } = self.slots[slot];
             if self.classes.get(class as usize).is_some_and(|class| class.mask.has(slot)) {
-                self.close(domain, log, call as usize);
+                self.close(log, call as usize);
             }
         }
     }
@@ -247,7 +252,7 @@ impl<M: Mask> Open<M> {
         }
         let words = one.mask.words().iter().zip(other.mask.words()).enumerate();
         for (index, (mine, others)) in words {
-            let changing = self.blind.words()[index] | self.other.words()[index];
+            let changing = self.changing.words()[index];
             let missing = others & !mine;
             let obliged = missing & !self.never.words()[index];
             if mine & !others & changing != 0 || obliged & !self.blind.words()[index] != 0 {
@@ -267,6 +272,6 @@ impl<M: Mask> Open<M> {
 
     /// How much a configuration has used up: calls that never return, then other calls that change something.
     pub fn used(&self, config: &Config<M>) -> (u32, u32) {
-        (config.mask.common(&self.never), config.mask.common(&self.other))
+        (config.mask.common(&self.never), config.mask.common(&self.changing) - config.mask.common(&self.blind))
     }
 }

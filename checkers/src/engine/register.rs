@@ -3,15 +3,13 @@
 //! What a call needs and what it sets is all there is to it, so classes of calls are known from the start, and those that need
 //! a value are found by it.
 
-use super::domain::{Domain, NONE, Treats};
-use super::log::{Log, NEVER};
-use super::mask::Mask;
-use super::open::Open;
-use super::search::{Tuning, decide};
+use super::cells::{Cells, Span, span, tells};
+use super::clash::{self, Clashes};
+use super::log::{Log, NEVER, ordered_between};
+use super::search::{Found, Tuning, decide};
 use super::{answer, confirmed};
 use crate::model::{Answer, Called, Kind, Limits, Model};
 use crate::plain;
-use rustc_hash::FxHashMap;
 use std::collections::BTreeSet;
 
 /// What the object must hold for a call to be possible. Values are numbers given by the caller, best without gaps.
@@ -92,17 +90,28 @@ fn replays(initial: u32, accesses: &[Access], order: &[usize]) -> bool {
 
 /// The engine alone: what it answers is neither replayed nor confirmed.
 pub fn search(initial: u32, accesses: &[Access], limits: &mut Limits, tuning: &Tuning) -> Answer<u32> {
-    let (mut cells, classes) = Cells::new(initial, accesses);
-    let class =
-        |(access, class): (&Access, &u32)| (*class != NONE).then_some((*class, access.invoked, access.returned));
-    let log = Log::new(accesses.iter().zip(&classes).map(class));
-    drop(classes);
-    let found = decide(&mut cells, initial, &log, limits, tuning);
+    let Span { values, least, most } = span(initial, accesses);
+    let places = |access: &Access| tells(access).then_some((access.invoked, access.returned));
+    let events = ordered_between(least, most, accesses.iter().map(places));
+    let look = |events: &[u32]| clash::find(initial, accesses, events, values);
+    let clashes = match tuning.clashes {
+        None => Clashes::None,
+        Some(most) if accesses.len() > most => Clashes::Perhaps(&look),
+        Some(_) => look(&events).map_or(Clashes::None, Clashes::Known),
+    };
     let place = |call: usize, end: bool| match end {
         true => accesses[call].returned as usize,
         false => accesses[call].invoked as usize,
     };
-    answer(found, &log, place, |state| state)
+    if let Clashes::Known(clash) = clashes
+        && !tuning.shortest
+    {
+        return answer(Found::Refuted(clash.refuted(&events)), &events, place, |state| state);
+    }
+    let mut cells = Cells::new(values);
+    let log = Log::new(events, accesses.iter().map(|access| (cells.class(access), access.invoked, access.returned)));
+    let found = decide(&mut cells, initial, &log, limits, tuning, clashes);
+    answer(found, &log.events, place, |state| state)
 }
 
 /// Every value that these accesses tell apart, and one more.
@@ -146,135 +155,5 @@ impl Model for Cell {
             Effect { needs: Needs::Nothing, sets: Some(_) } => Kind::Overwrite,
             _ => Kind::Other,
         }
-    }
-}
-
-/// The classes of accesses, found by value.
-struct Cells {
-    classes: Vec<Effect>,
-    /// By class.
-    treats: Vec<Treats>,
-    /// By value: the classes of those that look whether it is there, and whether it is not there.
-    reads: Vec<u32>,
-    misses: Vec<u32>,
-}
-
-impl Cells {
-    /// Also the class of each access; [`NONE`] for one that tells nothing.
-    fn new(initial: u32, accesses: &[Access]) -> (Cells, Vec<u32>) {
-        let named = |effect: &Effect| {
-            let needs = match effect.needs {
-                Needs::Nothing => 0,
-                Needs::Is(value) | Needs::IsNot(value) => value,
-            };
-            needs.max(effect.sets.unwrap_or(0))
-        };
-        let values = accesses.iter().map(|access| named(&access.effect)).max().unwrap_or(0).max(initial) as usize + 1;
-        // One number more than there are values stands for any other value.
-        let values = values + 1;
-        let mut cells =
-            Cells { classes: Vec::new(), treats: Vec::new(), reads: vec![NONE; values], misses: vec![NONE; values] };
-        let mut of = Vec::with_capacity(accesses.len());
-        let mut writes = vec![NONE; values];
-        let mut others: FxHashMap<Effect, u32> = FxHashMap::default();
-        for access in accesses {
-            let effect = plainest(access.effect);
-            let tells = match (effect.needs, effect.sets) {
-                (Needs::Nothing, None) => false,
-                (_, None) => access.returned != NEVER,
-                _ => true,
-            };
-            if !tells {
-                of.push(NONE);
-                continue;
-            }
-            let new = cells.classes.len() as u32;
-            let class = match (effect.needs, effect.sets) {
-                (Needs::Is(value), None) => &mut cells.reads[value as usize],
-                (Needs::IsNot(value), None) => &mut cells.misses[value as usize],
-                (Needs::Nothing, Some(value)) => &mut writes[value as usize],
-                _ => others.entry(effect).or_insert(NONE),
-            };
-            if *class == NONE {
-                *class = new;
-                cells.classes.push(effect);
-                cells.treats.push(treats(effect));
-            }
-            of.push(*class);
-        }
-        (cells, of)
-    }
-}
-
-fn treats(effect: Effect) -> Treats {
-    match effect {
-        Effect { needs: Needs::IsNot(_), sets: None } => Treats::Absent,
-        Effect { sets: None, .. } => Treats::Pure,
-        Effect { needs: Needs::Nothing, sets: Some(value) } => Treats::Blind(value),
-        Effect { needs: Needs::Is(value), .. } => Treats::Other(value + 1),
-        Effect { needs: Needs::IsNot(_), .. } => Treats::Other(0),
-    }
-}
-
-/// One that puts there what it found there changes nothing.
-fn plainest(effect: Effect) -> Effect {
-    match (effect.needs, effect.sets) {
-        (Needs::Is(from), Some(to)) if from == to => Effect { needs: effect.needs, sets: None },
-        _ => effect,
-    }
-}
-
-impl Domain for Cells {
-    const LISTS_PURE: bool = false;
-
-    fn classes(&self) -> usize {
-        self.classes.len()
-    }
-    fn lists(&self) -> usize {
-        self.reads.len() + 1
-    }
-    #[inline(always)]
-    fn treats(&self, class: u32) -> Treats {
-        self.treats[class as usize]
-    }
-    #[inline(always)]
-    fn list(&self, state: u32) -> u32 {
-        state + 1
-    }
-    #[inline(always)]
-    fn step(&mut self, state: u32, class: u32) -> u32 {
-        let effect = self.classes[class as usize];
-        let possible = match effect.needs {
-            Needs::Nothing => true,
-            Needs::Is(needed) => state == needed,
-            Needs::IsNot(forbidden) => state != forbidden,
-        };
-        if possible { effect.sets.unwrap_or(state) } else { NONE }
-    }
-    #[inline(always)]
-    fn take<M: Mask>(&mut self, state: u32, open: &Open<M>, mask: &mut M) {
-        let reads = self.reads[state as usize];
-        if reads != NONE {
-            mask.join(&open.classes[reads as usize].mask);
-        }
-        let missed = self.misses[state as usize];
-        open.join_absent((missed != NONE).then_some(missed), mask);
-    }
-    fn awaited<M: Mask>(&mut self, state: u32, open: &Open<M>, mask: &M) -> bool {
-        let mut taken = mask.clone();
-        self.take(state, open, &mut taken);
-        taken.exceeds(mask)
-    }
-    fn anywhere(&self, classes: &[u32]) -> Option<Vec<u32>> {
-        let names = |class: &u32| match self.classes[*class as usize].needs {
-            Needs::Is(value) | Needs::IsNot(value) => Some(value),
-            Needs::Nothing => None,
-        };
-        let other = self.reads.len() as u32 - 1;
-        let named: BTreeSet<u32> = classes.iter().filter_map(names).chain([other]).collect();
-        Some(named.into_iter().collect())
-    }
-    fn bytes(&self) -> u64 {
-        0
     }
 }

@@ -13,6 +13,7 @@
 //! if nothing was ever cut from it. The last beam is unlimited and begins where nothing had been cut.
 
 use super::breadth::{self, breadth};
+use super::clash::{Clash, Clashes};
 use super::depth::{self, Depth, MARKED};
 use super::domain::Domain;
 use super::log::{Log, is_return};
@@ -34,6 +35,9 @@ pub struct Tuning {
     pub margin: usize,
     /// Events of the smallest and the largest window; `None`: no windows.
     pub windows: Option<(usize, usize)>,
+    /// Objects that hold one value are looked at for a [`super::clash`]: with up to so many calls before anything else, with more when
+    /// the depth-first pass is stuck. `None`: never.
+    pub clashes: Option<usize>,
     /// True: what is impossible is shown by the shortest window. False: by whatever proved it first.
     pub shortest: bool,
     /// False: no configuration makes another superfluous, unless they are equal.
@@ -49,6 +53,7 @@ impl Default for Tuning {
             beams: vec![(8, 256), (64, 1024), (512, 8_192), (4_096, 65_536), (usize::MAX, usize::MAX)],
             margin: 256,
             windows: Some((16, 4_096)),
+            clashes: Some(1_000),
             shortest: true,
             dominance: true,
             words: 1,
@@ -99,12 +104,19 @@ pub const TOLD: usize = 8;
 const MARKED_WIDTH: usize = 4_096;
 
 /// Decides whether some order explains a log, from the state `initial`.
-pub fn decide<D: Domain>(domain: &mut D, initial: u32, log: &Log, limits: &mut Limits, tuning: &Tuning) -> Found {
+pub fn decide<D: Domain>(
+    domain: &mut D,
+    initial: u32,
+    log: &Log,
+    limits: &mut Limits,
+    tuning: &Tuning,
+    clashes: Clashes,
+) -> Found {
     match log.window_slots.max(64 * tuning.words).max(log.slots) {
-        0..=64 => Search::<[u64; 1], D>::new(domain, log, 64, limits, tuning).run(initial),
-        65..=128 => Search::<[u64; 2], D>::new(domain, log, 128, limits, tuning).run(initial),
-        129..=256 => Search::<[u64; 4], D>::new(domain, log, 256, limits, tuning).run(initial),
-        slots => Search::<Box<[u64]>, D>::new(domain, log, slots, limits, tuning).run(initial),
+        0..=64 => Search::<[u64; 1], D>::new(domain, log, 64, limits, tuning, clashes).run(initial),
+        65..=128 => Search::<[u64; 2], D>::new(domain, log, 128, limits, tuning, clashes).run(initial),
+        129..=256 => Search::<[u64; 4], D>::new(domain, log, 256, limits, tuning, clashes).run(initial),
+        slots => Search::<Box<[u64]>, D>::new(domain, log, slots, limits, tuning, clashes).run(initial),
     }
 }
 
@@ -114,6 +126,7 @@ pub struct Search<'a, M, D> {
     pub limits: &'a mut Limits,
     pub tuning: &'a Tuning,
     pub initial: u32,
+    clashes: Clashes<'a>,
     /// Ascending.
     marks: Vec<Mark<M>>,
     /// For windows, whose calls are others; nothing is open in it between two of them.
@@ -121,10 +134,17 @@ pub struct Search<'a, M, D> {
 }
 
 impl<'a, M: Mask, D: Domain> Search<'a, M, D> {
-    fn new(domain: &'a mut D, log: &'a Log, slots: usize, limits: &'a mut Limits, tuning: &'a Tuning) -> Self {
+    fn new(
+        domain: &'a mut D,
+        log: &'a Log,
+        slots: usize,
+        limits: &'a mut Limits,
+        tuning: &'a Tuning,
+        clashes: Clashes<'a>,
+    ) -> Self {
         let mut space = Space::new(domain, log, slots);
         space.dominance = tuning.dominance;
-        Search { space, limits, tuning, initial: 0, marks: Vec::new(), spare: None }
+        Search { space, limits, tuning, initial: 0, clashes, marks: Vec::new(), spare: None }
     }
 
     /// The configuration before the first event, in a state.
@@ -134,6 +154,9 @@ impl<'a, M: Mask, D: Domain> Search<'a, M, D> {
 
     fn run(mut self, initial: u32) -> Found {
         self.initial = initial;
+        if let Clashes::Known(clash) = self.clashes {
+            return Found::Refuted(self.clashing(clash));
+        }
         let start = vec![self.fresh(initial)];
         self.marks.push(Mark { at: 0, configs: start.clone(), exact: true, deep: false });
         let (mut frontier, mut exact) = (start, true);
@@ -169,6 +192,11 @@ impl<'a, M: Mask, D: Domain> Search<'a, M, D> {
                     depth::End::Exhausted => return Err(depth.reached),
                     depth::End::Stuck => {}
                 }
+            }
+            if let Clashes::Perhaps(look) = std::mem::replace(&mut self.clashes, Clashes::None)
+                && let Some(clash) = look(&self.space.log.events)
+            {
+                return Ok(Found::Refuted(self.clashing(clash)));
             }
             if let Some(refuted) = window::refute(self, depth.reached, effort) {
                 return Ok(Found::Refuted(refuted));
@@ -228,6 +256,13 @@ impl<'a, M: Mask, D: Domain> Search<'a, M, D> {
         self.marks.iter().rposition(near).unwrap_or(0)
     }
 
+    /// There is a clash: as short a window as shows it.
+    fn clashing(&mut self, clash: Clash) -> Refuted {
+        let shorter =
+            if self.tuning.shortest { window::shorten(self, clash.from.unwrap_or(0), clash.until) } else { None };
+        shorter.unwrap_or_else(|| clash.refuted(&self.space.log.events))
+    }
+
     /// Nothing survives the return at event `until`, and nothing was cut: as short a window as shows it.
     fn proved(&mut self, until: usize) -> Refuted {
         if !self.tuning.shortest {
@@ -258,7 +293,7 @@ impl<'a, M: Mask, D: Domain> Search<'a, M, D> {
 
     fn explained(&mut self, config: &Config<M>) -> Found {
         let placed = self.space.trail.calls(NIL, config.trail);
-        self.space.open.clear(self.space.domain, self.space.log);
+        self.space.open.clear(self.space.log);
         Found::Order(witness::order(self.space.domain, self.space.log, &mut self.space.open, self.initial, &placed))
     }
 

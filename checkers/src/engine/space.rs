@@ -19,6 +19,7 @@ use super::mask::Mask;
 use super::open::{BLIND, LISTS, Open};
 use super::seen::Seen;
 use crate::model::Limits;
+use smallvec::SmallVec;
 
 /// No trail, no list, no slot.
 pub const NIL: u32 = u32::MAX;
@@ -61,8 +62,8 @@ impl Trail {
         self.links.truncate(len);
     }
     /// The calls of a chain behind an earlier end of it, from the first.
-    pub fn calls(&self, from: u32, mut trail: u32) -> Vec<u32> {
-        let mut calls = Vec::new();
+    pub fn calls(&self, from: u32, mut trail: u32) -> SmallVec<[u32; 8]> {
+        let mut calls = SmallVec::new();
         while trail != from {
             let (before, call) = self.links[trail as usize];
             calls.push(call);
@@ -127,19 +128,19 @@ impl<'a, M: Mask, D: Domain> Space<'a, M, D> {
     /// Goes to before another event, either way.
     pub fn go(&mut self, to: usize) {
         while self.at < to {
-            self.open.pass(self.domain, self.log, self.log.events[self.at], true);
+            self.open.pass(self.log, self.log.events[self.at], true);
             self.at += 1;
         }
         while self.at > to {
             self.at -= 1;
-            self.open.pass(self.domain, self.log, self.log.events[self.at], false);
+            self.open.pass(self.log, self.log.events[self.at], false);
         }
     }
 
     /// Goes over the next event.
     #[inline(always)]
     pub fn forward(&mut self) {
-        self.open.pass(self.domain, self.log, self.log.events[self.at], true);
+        self.open.pass(self.log, self.log.events[self.at], true);
         self.at += 1;
     }
 
@@ -333,7 +334,7 @@ impl<'a, M: Mask, D: Domain> Space<'a, M, D> {
 
     /// The trail of the sequence `queue[index]`, with one more call.
     fn chain(&mut self, queue: &[(Config<M>, u32, u32)], index: usize, call: u32) -> u32 {
-        let (mut index, mut placed) = (index, Vec::new());
+        let (mut index, mut placed) = (index, SmallVec::<[u32; 8]>::new());
         while queue[index].1 != NIL {
             placed.push(queue[index].2);
             index = queue[index].1 as usize;

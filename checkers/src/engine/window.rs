@@ -31,7 +31,7 @@ pub fn refute<M: Mask, D: Domain>(search: &mut Search<M, D>, trouble: usize, eff
     let steps = STEPS[effort.min(STEPS.len() - 1)];
     let end = search.space.log.events.len();
     let mut length = least;
-    let (mut from, mut dead) = loop {
+    let (from, dead) = loop {
         let from = trouble.saturating_sub(length);
         let until = (trouble + 1 + 2 * length).min(end);
         match attempt(search, from, until, steps) {
@@ -44,8 +44,22 @@ pub fn refute<M: Mask, D: Domain>(search: &mut Search<M, D>, trouble: usize, eff
         }
         length *= 2;
     };
-    // Ever later starts, as long as it stays impossible.
-    let mut possible = if search.tuning.shortest { dead.until } else { 0 };
+    if search.tuning.shortest { Some(later(search, from, dead, steps)) } else { Some(dead) }
+}
+
+/// The same for a window that is known to be impossible: shortens it.
+pub fn shorten<M: Mask, D: Domain>(search: &mut Search<M, D>, from: usize, until: usize) -> Option<Refuted> {
+    search.tuning.windows?;
+    let steps = STEPS[STEPS.len() - 1];
+    match attempt(search, from, until + 1, steps) {
+        Attempt::Impossible(dead) => Some(later(search, from, dead, steps)),
+        _ => None,
+    }
+}
+
+/// Ever later starts, as long as it stays impossible.
+fn later<M: Mask, D: Domain>(search: &mut Search<M, D>, mut from: usize, mut dead: Refuted, steps: u64) -> Refuted {
+    let mut possible = dead.until;
     while from + 1 < possible {
         let middle = (from + possible) / 2;
         match attempt(search, middle, dead.until + 1, steps) {
@@ -58,7 +72,7 @@ pub fn refute<M: Mask, D: Domain>(search: &mut Search<M, D>, trouble: usize, eff
             _ => possible = middle,
         }
     }
-    Some(dead)
+    dead
 }
 
 enum Attempt {
@@ -102,8 +116,8 @@ fn attempt<M: Mask, D: Domain>(search: &mut Search<M, D>, from: usize, until: us
         End::Alive if !space.cut => Attempt::Possible,
         _ => Attempt::Unclear,
     };
-    let Space { mut open, domain, .. } = space;
-    open.clear(domain, &log);
+    let mut open = space.open;
+    open.clear(&log);
     search.spare = Some(open);
     attempt
 }

@@ -119,7 +119,7 @@ pub fn order<M: Mask, D: Domain>(
         if is_return(*event) {
             taken.clear(slot);
         }
-        open.pass(domain, log, *event, true);
+        open.pass(log, *event, true);
     }
     order.finish()
 }
