@@ -38,6 +38,12 @@ impl Replica {
     pub fn merge_all(&mut self, writes: Vec<Stamped>) -> Vec<Stamped> {
         writes.into_iter().filter(|write| self.merge(write.clone())).collect()
     }
+    /// Lets go of a cell unless a larger stamp is there by now.
+    pub fn forget(&mut self, cell: &Cell, stamp: Stamp) {
+        if self.cells.get(cell).is_some_and(|(there, _)| *there <= stamp) {
+            self.cells.remove(cell);
+        }
+    }
     /// The stamped cells that an operation must see.
     pub fn select(&self, sees: &Sees) -> Vec<Stamped> {
         let stamped = |(cell, (stamp, content)): (&Cell, &(Stamp, Content))| (cell.clone(), *stamp, content.clone());
