@@ -20,7 +20,7 @@ pub const FAULTS: &[&str] = &[
     "mixed",
 ];
 /// The rows, within each design.
-pub const WORKLOADS: &[&str] = &["registration", "register", "bank", "set"];
+pub const WORKLOADS: &[&str] = &["registration", "claims", "register", "read-write", "overwrites", "bank", "set"];
 
 /// What must come out of a cell. `None` for a design or workload that the matrix does not know.
 pub fn expected(design: &str, workload: &str, fault: &str) -> Option<Expected> {
@@ -28,6 +28,8 @@ pub fn expected(design: &str, workload: &str, fault: &str) -> Option<Expected> {
     let violated = |names: &[&str]| Expected::Violated(classes(names));
     Some(match (design, workload) {
         ("raft", _) => Expected::Held,
+        // Whoever lost out, all nodes agree in the end.
+        (_, "overwrites") => Expected::Held,
         // Whatever makes the followers promote one of them loses what the old leader had acknowledged and not shipped.
         // Clocks move no failover: at twice the rate five heartbeats still fit into a time-out.
         ("sl-async-fo", _) if matches!(fault, "calm" | "clock-slow" | "clock-fast" | "slow-disk") => Expected::Held,
@@ -35,22 +37,11 @@ pub fn expected(design: &str, workload: &str, fault: &str) -> Option<Expected> {
         ("sl-async-fo", "register") => {
             violated(&["stale-after-ack", "lost-update", "dirty-then-vanished", "new-then-old"])
         }
+        ("sl-async-fo", "claims") => violated(&["lost"]),
+        ("sl-async-fo", "read-write") => violated(&["stale-after-ack", "dirty-then-vanished", "new-then-old"]),
         // The total stays right all the time: each log is serial, and a surviving log is a prefix. Only the ledger sees it.
         ("sl-async-fo", "bank") => violated(&["lost"]),
         ("sl-async-fo", "set") => violated(&["lost", "resurrected"]),
-        ("ml-lww", "registration") => violated(&["double-ack", "owner-changed", "owner-lost"]),
-        ("ml-lww", "register") => violated(&["stale-after-ack", "lost-update", "new-then-old", "dirty-then-vanished"]),
-        ("ml-lww", "bank") => violated(&["lost", "torn", "read-skew", "torn-transfer"]),
-        // Each element has a cell of its own, so adds never meet. A remove that is stamped by a clock that went back loses
-        // against the add that it follows.
-        ("ml-lww", "set") if matches!(fault, "clock-slow" | "clock-fast") => violated(&["resurrected"]),
-        ("ml-lww", "set") if fault == "mixed" => Expected::Maybe(classes(&["resurrected"])),
-        ("ml-lww", "set") => Expected::Held,
-        ("ll-quorum", "registration") => violated(&["double-ack", "owner-changed"]),
-        // Never stale after an acknowledgement: every read quorum meets every acknowledged write.
-        ("ll-quorum", "register") => violated(&["lost-update", "new-then-old", "dirty-then-vanished"]),
-        ("ll-quorum", "bank") => violated(&["lost", "torn", "read-skew", "torn-transfer"]),
-        ("ll-quorum", "set") => Expected::Held,
-        _ => return None,
+        _ => return crate::expected_without_leader::expected(design, workload, fault),
     })
 }

@@ -4,6 +4,9 @@
 //! replayed and shrunk.
 
 mod bank;
+mod claims;
+mod overwrites;
+mod read_write;
 mod register;
 mod registration;
 mod set;
@@ -11,7 +14,15 @@ mod set;
 use harness::Workload;
 
 /// Every workload.
-pub const WORKLOADS: &[Workload] = &[registration::REGISTRATION, register::REGISTER, bank::BANK, set::SET];
+pub const WORKLOADS: &[Workload] = &[
+    registration::REGISTRATION,
+    claims::CLAIMS,
+    register::REGISTER,
+    read_write::READ_WRITE,
+    overwrites::OVERWRITES,
+    bank::BANK,
+    set::SET,
+];
 
 /// The workload of this name.
 pub fn find(name: &str) -> Option<&'static Workload> {

@@ -12,12 +12,13 @@ mod operation;
 
 use crate::data::{Decision, Sees, decide, sees};
 use crate::design::{About, Design, Setup};
+use crate::gossip::{Gossip, Rounds, peers};
 use crate::hold::Hold;
-use crate::replica::{Gossip, Replica, Rounds, Stamp, Stamped};
+use crate::replica::{Replica, Stamp, Stamped};
 use crate::requests::{Requests, Seen};
+use harness::{Input, LocalClock, Node, NodeId, Op, Outbox, Outcome, RequestId, View, marks, timers};
 pub use modes::Config;
 use modes::{Stamps, bit};
-use harness::{Input, LocalClock, Node, NodeId, Op, Outbox, Outcome, RequestId, View, marks, timers};
 use operation::{Operation, Phase};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -38,7 +39,7 @@ pub enum Message {
     /// It is synced.
     HandedOff(Vec<Stamped>),
     /// Anti-entropy.
-    Gossip(Gossip),
+    Gossip(Gossip<Vec<Stamped>>),
 }
 
 timers! {
@@ -155,8 +156,7 @@ impl Node for Leaderless {
 
 impl Leaderless {
     fn peers(&self) -> impl Iterator<Item = NodeId> + use<> {
-        let me = self.id;
-        (0..self.config.nodes).map(NodeId).filter(move |peer| *peer != me)
+        peers(self.id, self.config.nodes)
     }
 
     fn request(&mut self, clock: LocalClock, id: RequestId, op: Op, out: &mut Outbox<Self>) {
@@ -200,10 +200,11 @@ impl Leaderless {
             }
             Message::HandedOff(cells) => self.handed_off(from, &cells),
             Message::Gossip(gossip) => {
-                let (taken, answer) = self.replica.hear(gossip);
-                self.fresh.extend(taken);
+                let (news, answer) = gossip.open(|| self.replica.digest());
+                self.keep(news.unwrap_or_default());
                 if let Some(answer) = answer {
-                    self.after_writes(clock, Held::Send(from, Message::Gossip(answer)), out);
+                    let answer = Message::Gossip(answer(self.replica.all()));
+                    self.after_writes(clock, Held::Send(from, answer), out);
                 }
             }
         }
@@ -320,9 +321,7 @@ impl Leaderless {
     /// Answers for home nodes that have been silent for too long. What they missed is theirs once they speak again.
     fn stand_in(&mut self, clock: LocalClock, out: &mut Outbox<Self>) {
         let Some(patience) = self.config.patience else { return };
-        let late = |operation: &Operation| {
-            operation.silent == 0 && clock.monotonic.since(operation.since) >= patience
-        };
+        let late = |operation: &Operation| operation.silent == 0 && clock.monotonic.since(operation.since) >= patience;
         let late: Vec<RequestId> =
             self.operations.iter().filter(|(_, operation)| late(operation)).map(|(id, _)| *id).collect();
         for id in late {
@@ -361,7 +360,7 @@ impl Leaderless {
             self.after_writes(clock, Held::Send(home, Message::Handoff(cells)), out);
         }
         if let Some(peer) = self.rounds.next(self.id, self.config.nodes) {
-            out.send(peer, Message::Gossip(self.replica.compare()));
+            out.send(peer, Message::Gossip(Gossip::Compare { digest: self.replica.digest() }));
         }
         out.set_timer(Clock::Gossip, self.config.gossip, self.config.gossip);
     }
