@@ -16,7 +16,7 @@ use crate::gossip::{Gossip, Rounds, peers};
 use crate::hold::Hold;
 use crate::replica::{Replica, Stamp, Stamped};
 use crate::requests::{Requests, Seen};
-use harness::{Input, LocalClock, Node, NodeId, Op, Outbox, Outcome, RequestId, View, marks, timers};
+use harness::{Input, LocalClock, MS, Node, NodeId, Op, Outbox, Outcome, RequestId, View, marks, timers};
 pub use modes::Config;
 use modes::{Stamps, bit};
 use operation::{Operation, Phase};
@@ -313,7 +313,8 @@ impl Leaderless {
     fn be_patient(&self, clock: LocalClock, out: &mut Outbox<Self>) {
         let oldest = self.operations.values().filter(|operation| operation.silent == 0).map(|open| open.since).min();
         if let (Some(patience), Some(oldest)) = (self.config.patience, oldest) {
-            let left = (oldest + patience).since(clock.monotonic);
+            // A timer may come a little early; one that comes at once would come again and again at one moment.
+            let left = (oldest + patience).since(clock.monotonic) + MS;
             out.set_timer(Clock::Patience, left, left);
         }
     }
