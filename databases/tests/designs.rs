@@ -125,3 +125,23 @@ fn ml_lww_serves() {
 fn ll_quorum_serves() {
     serves("ll-quorum");
 }
+
+#[test]
+fn ll_abd_serves() {
+    serves("ll-abd");
+}
+
+#[test]
+fn ll_sloppy_serves() {
+    serves("ll-sloppy");
+}
+
+#[test]
+fn ml_dvv_serves() {
+    serves("ml-dvv");
+}
+
+#[test]
+fn ml_crdt_serves() {
+    serves("ml-crdt");
+}

@@ -20,7 +20,7 @@ pub const FAULTS: &[&str] = &[
     "mixed",
 ];
 /// The rows, within each design.
-pub const WORKLOADS: &[&str] = &["registration", "claims", "register", "read-write", "overwrites", "bank", "set"];
+pub const WORKLOADS: &[&str] = &["registration", "no-claim-lost", "register", "read-write", "agreement", "bank", "set"];
 
 /// What must come out of a cell. `None` for a design or workload that the matrix does not know.
 pub fn expected(design: &str, workload: &str, fault: &str) -> Option<Expected> {
@@ -29,7 +29,7 @@ pub fn expected(design: &str, workload: &str, fault: &str) -> Option<Expected> {
     Some(match (design, workload) {
         ("raft", _) => Expected::Held,
         // Whoever lost out, all nodes agree in the end.
-        (_, "overwrites") => Expected::Held,
+        (_, "agreement") => Expected::Held,
         // Whatever makes the followers promote one of them loses what the old leader had acknowledged and not shipped.
         // Clocks move no failover: at twice the rate five heartbeats still fit into a time-out.
         ("sl-async-fo", _) if matches!(fault, "calm" | "clock-slow" | "clock-fast" | "slow-disk") => Expected::Held,
@@ -37,7 +37,7 @@ pub fn expected(design: &str, workload: &str, fault: &str) -> Option<Expected> {
         ("sl-async-fo", "register") => {
             violated(&["stale-after-ack", "lost-update", "dirty-then-vanished", "new-then-old"])
         }
-        ("sl-async-fo", "claims") => violated(&["lost"]),
+        ("sl-async-fo", "no-claim-lost") => violated(&["lost"]),
         ("sl-async-fo", "read-write") => violated(&["stale-after-ack", "dirty-then-vanished", "new-then-old"]),
         // The total stays right all the time: each log is serial, and a surviving log is a prefix. Only the ledger sees it.
         ("sl-async-fo", "bank") => violated(&["lost"]),

@@ -16,6 +16,7 @@ pub mod mutants;
 mod raft;
 mod replica;
 mod requests;
+pub mod scripts_without_leader;
 mod single_leader;
 
 pub use design::{About, Design, Setup, Switch, Wire};

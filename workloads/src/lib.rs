@@ -3,9 +3,9 @@
 //! Generators draw a whole plan before the run: they never look at an answer, so that a plan can be written down,
 //! replayed and shrunk.
 
+mod agreement;
 mod bank;
-mod claims;
-mod overwrites;
+mod no_claim_lost;
 mod read_write;
 mod register;
 mod registration;
@@ -16,10 +16,10 @@ use harness::Workload;
 /// Every workload.
 pub const WORKLOADS: &[Workload] = &[
     registration::REGISTRATION,
-    claims::CLAIMS,
+    no_claim_lost::NO_CLAIM_LOST,
     register::REGISTER,
     read_write::READ_WRITE,
-    overwrites::OVERWRITES,
+    agreement::AGREEMENT,
     bank::BANK,
     set::SET,
 ];

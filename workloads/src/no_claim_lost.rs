@@ -6,8 +6,8 @@ use checkers::{AVAILABILITY, CONVERGENCE, INVARIANTS, SILENT_LOSS};
 use harness::Workload;
 
 /// No silent loss.
-pub const CLAIMS: Workload = Workload {
-    name: "claims",
+pub const NO_CLAIM_LOST: Workload = Workload {
+    name: "no-claim-lost",
     about: "clients claim the same few names; whoever was told that it owns one must be seen there in the end",
     checkers: &[SILENT_LOSS, CONVERGENCE, INVARIANTS, AVAILABILITY],
     ..REGISTRATION
