@@ -10,7 +10,7 @@ use crate::desk::Desk;
 use crate::gossip::Gossip;
 use crate::replica::{Replica, Stamp, Stamped};
 use harness::client::Style;
-use harness::{Input, LocalClock, MS, Node, NodeId, Op, Outbox, RequestId, Time, View, marks, timers};
+use harness::{Input, LocalClock, Node, NodeId, Op, Outbox, RequestId, SECOND, Time, View, marks, timers};
 
 /// What every node is told.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -22,7 +22,7 @@ pub struct Config {
 }
 
 /// One tick of the coarse clock that makes ties.
-const TICK: Time = Time(20 * MS.0);
+const TICK: Time = SECOND;
 
 timers! {
     /// A node's timers.
@@ -58,7 +58,7 @@ impl Design for MultiLeader {
         style: Style::Sticky,
         switches: &[Switch {
             name: "no-tie-break",
-            about: "clocks tick every 20 ms, and of two writes in one tick each node keeps what it heard first",
+            about: "clocks tick once a second, and of two writes in one tick each node keeps what it heard first",
         }],
     }];
 

@@ -176,31 +176,31 @@ pub const MUTANTS: &[Mutant] = &[
         switch: "count-twice",
         design: "ll-abd",
         workload: "read-write",
-        about: "5 nodes; every message arrives twice, each time up to 60 ms late",
+        about: "5 nodes; half of the messages are lost, and those that arrive do so twice",
         nodes: 5,
         settings: Settings::default,
         strikes: doubling_links,
-        seeds: 10,
+        seeds: 20,
         script: script!("ll-abd-count-twice.txt"),
     },
     Mutant {
         switch: "short-write",
         design: "ll-abd",
         workload: "read-write",
-        about: "3 nodes, no fault",
+        about: "3 nodes, no fault; links of 1 to 40 ms",
         nodes: 3,
-        settings: Settings::default,
+        settings: uneven,
         strikes: none,
-        seeds: 10,
+        seeds: 20,
         script: script!("ll-abd-short-write.txt"),
     },
     Mutant {
         switch: "no-tie-break",
         design: "ml-lww",
         workload: "agreement",
-        about: "5 nodes, no fault; clocks tick every 20 ms",
+        about: "5 nodes, no fault; clocks tick once a second, links of 1 to 40 ms",
         nodes: 5,
-        settings: Settings::default,
+        settings: uneven,
         strikes: none,
         seeds: 20,
         script: script!("ml-lww-no-tie-break.txt"),
@@ -235,15 +235,20 @@ fn fast() -> Settings {
     Settings { delay_low: low, delay_high: high, sync_low: low, sync_high: high, ..Settings::default() }
 }
 
+/// Some hear of a write long after others.
+fn uneven() -> Settings {
+    Settings { delay_high: MS * 40, ..Settings::default() }
+}
+
 fn none(_: &Shape, _: &mut Rng) -> Vec<Strike> {
     Vec::new()
 }
 
-/// Every message arrives twice, and messages overtake each other.
+/// What is not lost arrives twice: some nodes hear of a write twice and others not at all, until replicas are compared.
 fn doubling_links(shape: &Shape, rng: &mut Rng) -> Vec<Strike> {
     let doubling = |start| Strike {
         when: When::At(start),
-        fault: Fault::Links { loss: 0, duplicate: 100, delay: MS * 60 },
+        fault: Fault::Links { loss: 50, duplicate: 100, delay: MS * 10 },
         lasts: SECOND * 3,
     };
     starts(shape, rng, SECOND * 6).into_iter().map(doubling).collect()
