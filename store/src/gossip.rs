@@ -17,9 +17,12 @@ pub enum Gossip<T> {
     Tell(T),
 }
 
+/// How to answer, with everything that a node holds.
+pub type Answer<T> = fn(T) -> Gossip<T>;
+
 impl<T> Gossip<T> {
-    /// What there is to take from it, and how to answer, with everything, once that is taken.
-    pub fn open(self, digest: impl FnOnce() -> u64) -> (Option<T>, Option<fn(T) -> Gossip<T>>) {
+    /// What there is to take from it, and how to answer once that is taken.
+    pub fn open(self, digest: impl FnOnce() -> u64) -> (Option<T>, Option<Answer<T>>) {
         match self {
             Gossip::Compare { digest: theirs } if theirs == digest() => (None, None),
             Gossip::Compare { .. } => (None, Some(Gossip::Exchange)),
