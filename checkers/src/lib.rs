@@ -17,6 +17,7 @@ pub mod monitors;
 pub mod plain;
 pub mod script;
 pub mod set;
+pub mod silent_loss;
 pub mod uniqueness;
 mod words;
 
@@ -27,13 +28,14 @@ pub use convergence::CONVERGENCE;
 pub use invariants::INVARIANTS;
 pub use linearizable::LINEARIZABLE;
 pub use set::SET;
+pub use silent_loss::SILENT_LOSS;
 pub use uniqueness::UNIQUENESS;
 
 use harness::Checker;
 
 /// Every checker, in the order in which they are listed to users.
 pub const CHECKERS: &[Checker] =
-    &[LINEARIZABLE, UNIQUENESS, BANK_TOTAL, BANK_LEDGER, SET, CONVERGENCE, AVAILABILITY, INVARIANTS];
+    &[LINEARIZABLE, UNIQUENESS, BANK_TOTAL, BANK_LEDGER, SET, SILENT_LOSS, CONVERGENCE, AVAILABILITY, INVARIANTS];
 
 /// The checker of this name, as on the command line.
 pub fn find(name: &str) -> Option<&'static Checker> {

@@ -3,7 +3,7 @@
 //! ```text
 //! 0: write x 5 -> done     process 0 asks, and is answered one tick later
 //! 1: read x                process 1 asks
-//! 1: -> 5                  and is answered: done, no, failed, unknown, nothing, 5, [1 2 3], [0:7:-5 1:7:5]
+//! 1: -> 5                  and is answered: done, no, failed, unknown, nothing, 5, [1 2 3] (of a read: siblings), [0:7:-5 1:7:5]
 //! cut n1                   n1 loses every link; also: kill n1
 //! mend                     the latest fault is lifted
 //! at 3000                  the clock jumps to 3000 ms
@@ -190,6 +190,7 @@ fn outcome(op: &Op, text: &str) -> Outcome {
         (Op::Balances { .. }, _) => Reply::Balances(numbers()),
         (Op::Ledger { .. }, _) => Reply::Ledger(items().map(posting).collect()),
         (Op::Members, _) => Reply::Elements(numbers()),
+        (Op::Read { .. } | Op::Owner { .. }, _) if text.starts_with('[') => Reply::Siblings(numbers()),
         _ => Reply::Value(Some(text.parse().unwrap_or_else(|_| panic!("not an answer: {text:?}")))),
     })
 }

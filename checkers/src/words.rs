@@ -106,6 +106,7 @@ pub fn reply(reply: &Reply) -> String {
         Reply::Done => "done".to_string(),
         Reply::No => "no".to_string(),
         Reply::Value(held) => value(*held),
+        Reply::Siblings(values) => format!("{} side by side", list(values.iter().map(Value::to_string), values.len())),
         Reply::Balances(balances) => list(balances.iter().map(Value::to_string), balances.len()),
         Reply::Elements(elements) => list(elements.iter().map(Value::to_string), elements.len()),
         Reply::Ledger(postings) => {

@@ -143,3 +143,23 @@ fn sl_async_fr_serves() {
 fn sl_semi_serves() {
     serves("sl-semi");
 }
+
+#[test]
+fn ll_abd_serves() {
+    serves("ll-abd");
+}
+
+#[test]
+fn ll_sloppy_serves() {
+    serves("ll-sloppy");
+}
+
+#[test]
+fn ml_dvv_serves() {
+    serves("ml-dvv");
+}
+
+#[test]
+fn ml_crdt_serves() {
+    serves("ml-crdt");
+}

@@ -17,7 +17,8 @@ pub const OPENING_BALANCE: Value = 100;
 #[allow(missing_docs)]
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Op {
-    /// What does the register hold? Answered by [`Reply::Value`]; a register never written holds nothing.
+    /// What does the register hold? Answered by [`Reply::Value`], or by [`Reply::Siblings`] where a system shows conflicts; a
+    /// register never written holds nothing.
     Read { key: Key },
     /// Put `value` there, whatever is there. Answered by [`Reply::Done`].
     Write { key: Key, value: Value },
@@ -25,7 +26,7 @@ pub enum Op {
     Cas { key: Key, from: Value, to: Value },
     /// Make `owner` the owner of `name` if nobody else is. Answered by [`Reply::Done`] or [`Reply::No`].
     Claim { name: Key, owner: Value },
-    /// Who owns the name? Answered by [`Reply::Value`].
+    /// Who owns the name? Answered by [`Reply::Value`] or [`Reply::Siblings`].
     Owner { name: Key },
     /// Move money unless the source would go below zero. `id` is unique in a run. Answered by [`Reply::Done`] or [`Reply::No`].
     Transfer { id: Value, from: Account, to: Account, amount: Value },
@@ -61,6 +62,9 @@ pub enum Reply {
     No,
     /// A register's value or a name's owner; `None` where there is none.
     Value(Option<Value>),
+    /// Several values at once, in ascending order: they were written side by side, and the system leaves it to the client to
+    /// choose. Two at least; in place of [`Reply::Value`].
+    Siblings(Vec<Value>),
     /// One balance an account, in order.
     Balances(Vec<Value>),
     /// Postings, by account and then in the order in which they were made.

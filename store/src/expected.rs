@@ -20,7 +20,7 @@ pub const FAULTS: &[&str] = &[
     "mixed",
 ];
 /// The rows, within each design.
-pub const WORKLOADS: &[&str] = &["registration", "register", "bank", "set"];
+pub const WORKLOADS: &[&str] = &["registration", "no-claim-lost", "register", "read-write", "agreement", "bank", "set"];
 
 /// What must come out of a cell. `None` for a design or workload that the matrix does not know.
 pub fn expected(design: &str, workload: &str, fault: &str) -> Option<Expected> {

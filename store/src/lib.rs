@@ -1,8 +1,13 @@
 //! The bundled replicated store: right by default, wrong on request. One file a family of designs.
 
+mod causal;
+mod crdt;
 pub mod data;
 pub mod design;
+mod desk;
 pub mod expected;
+mod expected_without_leader;
+mod gossip;
 mod hold;
 mod leaderless;
 pub mod machine;
@@ -11,6 +16,8 @@ pub mod mutants;
 mod raft;
 mod replica;
 pub mod scripts;
+mod requests;
+pub mod scripts_without_leader;
 mod single_leader;
 
 use harness::Needs;
@@ -45,6 +52,8 @@ families! {
     single_leader::SingleLeader,
     multi_leader::MultiLeader,
     leaderless::Leaderless,
+    causal::Causal,
+    crdt::Crdt,
 }
 
 /// Every design of the store.

@@ -3,7 +3,10 @@
 //! Generators draw a whole plan before the run: they never look at an answer, so that a plan can be written down,
 //! replayed and shrunk.
 
+mod agreement;
 mod bank;
+mod no_claim_lost;
+mod read_write;
 mod register;
 mod registration;
 mod set;
@@ -11,7 +14,15 @@ mod set;
 use harness::Workload;
 
 /// Every workload.
-pub const WORKLOADS: &[Workload] = &[registration::REGISTRATION, register::REGISTER, bank::BANK, set::SET];
+pub const WORKLOADS: &[Workload] = &[
+    registration::REGISTRATION,
+    no_claim_lost::NO_CLAIM_LOST,
+    register::REGISTER,
+    read_write::READ_WRITE,
+    agreement::AGREEMENT,
+    bank::BANK,
+    set::SET,
+];
 
 /// The workload of this name.
 pub fn find(name: &str) -> Option<&'static Workload> {

@@ -223,6 +223,7 @@ fn asked(op: &Op) -> Json {
 fn answered(op: &Op, reply: &Reply) -> Json {
     match (op, reply) {
         (Op::Read { key } | Op::Owner { name: key }, Reply::Value(value)) => json!([key, value]),
+        (Op::Read { key } | Op::Owner { name: key }, Reply::Siblings(values)) => json!([key, values]),
         (_, Reply::Balances(values) | Reply::Elements(values)) => json!(values),
         (_, Reply::Ledger(postings)) => {
             json!(postings.iter().map(|p| (p.account, p.transfer, p.amount)).collect::<Vec<_>>())
@@ -290,7 +291,8 @@ fn reply(op: &Op, value: &Json) -> Result<Reply, Complaint> {
         Op::Read { .. } | Op::Owner { .. } => match keyed("read", value).1 {
             Json::Null => Ok(Reply::Value(None)),
             Json::Number(number) if number.is_i64() => Ok(Reply::Value(number.as_i64())),
-            _ => Err(wrong("a whole number or null, with the key before it if the history is keyed")),
+            Json::Array(values) => siblings(&values).ok_or_else(|| wrong(VALUE)),
+            _ => Err(wrong(VALUE)),
         },
         Op::Balances { .. } => numbers().map(Reply::Balances).ok_or_else(|| wrong("a list of balances")),
         Op::Members => numbers().map(Reply::Elements).ok_or_else(|| wrong("a list of elements")),
@@ -304,6 +306,14 @@ fn reply(op: &Op, value: &Json) -> Result<Reply, Complaint> {
     }
 }
 
+const VALUE: &str = "a whole number, null, or two and more numbers in ascending order, with the key before it if the history \
+                     is keyed";
+
+fn siblings(values: &[Json]) -> Option<Reply> {
+    let values: Option<Vec<Value>> = values.iter().map(Json::as_i64).collect();
+    values.filter(|values| values.len() > 1 && values.is_sorted_by(|one, next| one < next)).map(Reply::Siblings)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -313,13 +323,15 @@ mod tests {
         let mut events = Vec::new();
         let mut add = |what| events.push(Event { time: Time(events.len() as u64 * 1500), what });
         add(What::Phase(Phase::Chaos));
-        let ops: [(Op, Reply); 11] = [
+        let ops: [(Op, Reply); 13] = [
             (Op::Write { key: "x".into(), value: -3 }, Reply::Done),
             (Op::Read { key: "x".into() }, Reply::Value(Some(-3))),
             (Op::Read { key: "y".into() }, Reply::Value(None)),
             (Op::Cas { key: "x".into(), from: 1, to: 2 }, Reply::No),
             (Op::Claim { name: "ada".into(), owner: 4 }, Reply::Done),
             (Op::Owner { name: "ada".into() }, Reply::Value(Some(4))),
+            (Op::Read { key: "x".into() }, Reply::Siblings(vec![-3, 2])),
+            (Op::Owner { name: "ada".into() }, Reply::Siblings(vec![3, 4])),
             (Op::Transfer { id: 1, from: 0, to: 2, amount: 5 }, Reply::Done),
             (Op::Balances { accounts: 3 }, Reply::Balances(vec![95, 100, 105])),
             (Op::Ledger { accounts: 1 }, Reply::Ledger(vec![Posting { account: 0, transfer: 1, amount: -5 }])),
