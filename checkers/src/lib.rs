@@ -14,6 +14,7 @@ pub mod linearizable;
 pub mod model;
 pub mod models;
 pub mod monitors;
+pub mod oversold;
 pub mod plain;
 pub mod script;
 pub mod set;
@@ -26,6 +27,7 @@ pub use bank_total::BANK_TOTAL;
 pub use convergence::CONVERGENCE;
 pub use invariants::INVARIANTS;
 pub use linearizable::LINEARIZABLE;
+pub use oversold::OVERSOLD;
 pub use set::SET;
 pub use uniqueness::UNIQUENESS;
 
@@ -33,7 +35,7 @@ use harness::Checker;
 
 /// Every checker, in the order in which they are listed to users.
 pub const CHECKERS: &[Checker] =
-    &[LINEARIZABLE, UNIQUENESS, BANK_TOTAL, BANK_LEDGER, SET, CONVERGENCE, AVAILABILITY, INVARIANTS];
+    &[LINEARIZABLE, UNIQUENESS, BANK_TOTAL, BANK_LEDGER, SET, OVERSOLD, CONVERGENCE, AVAILABILITY, INVARIANTS];
 
 /// The checker of this name, as on the command line.
 pub fn find(name: &str) -> Option<&'static Checker> {

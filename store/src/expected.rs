@@ -20,7 +20,7 @@ pub const FAULTS: &[&str] = &[
     "mixed",
 ];
 /// The rows, within each design.
-pub const WORKLOADS: &[&str] = &["registration", "register", "bank", "set"];
+pub const WORKLOADS: &[&str] = &["registration", "register", "bank", "set", "inventory"];
 
 /// What must come out of a cell. `None` for a design or workload that the matrix does not know.
 pub fn expected(design: &str, workload: &str, fault: &str) -> Option<Expected> {
@@ -38,6 +38,7 @@ pub fn expected(design: &str, workload: &str, fault: &str) -> Option<Expected> {
         // The total stays right all the time: each log is serial, and a surviving log is a prefix. Only the ledger sees it.
         ("sl-async-fo", "bank") => violated(&["lost"]),
         ("sl-async-fo", "set") => violated(&["lost", "resurrected"]),
+        ("sl-async-fo", "inventory") => violated(&["oversold"]),
         ("ml-lww", "registration") => violated(&["double-ack", "owner-changed", "owner-lost"]),
         ("ml-lww", "register") => violated(&["stale-after-ack", "lost-update", "new-then-old", "dirty-then-vanished"]),
         ("ml-lww", "bank") => violated(&["lost", "torn", "read-skew", "torn-transfer"]),
@@ -46,6 +47,7 @@ pub fn expected(design: &str, workload: &str, fault: &str) -> Option<Expected> {
         ("ml-lww", "set") if matches!(fault, "clock-slow" | "clock-fast") => violated(&["resurrected"]),
         ("ml-lww", "set") if fault == "mixed" => Expected::Maybe(classes(&["resurrected"])),
         ("ml-lww", "set") => Expected::Held,
+        ("ml-lww" | "ll-quorum", "inventory") => violated(&["oversold"]),
         ("ll-quorum", "registration") => violated(&["double-ack", "owner-changed"]),
         // Never stale after an acknowledgement: every read quorum meets every acknowledged write.
         ("ll-quorum", "register") => violated(&["lost-update", "new-then-old", "dirty-then-vanished"]),

@@ -4,6 +4,7 @@
 //! replayed and shrunk.
 
 mod bank;
+mod inventory;
 mod register;
 mod registration;
 mod set;
@@ -11,7 +12,7 @@ mod set;
 use harness::Workload;
 
 /// Every workload.
-pub const WORKLOADS: &[Workload] = &[registration::REGISTRATION, register::REGISTER, bank::BANK, set::SET];
+pub const WORKLOADS: &[Workload] = &[registration::REGISTRATION, register::REGISTER, bank::BANK, set::SET, inventory::INVENTORY];
 
 /// The workload of this name.
 pub fn find(name: &str) -> Option<&'static Workload> {
