@@ -84,13 +84,13 @@ impl Client {
         self.open.as_ref()
     }
 
-    /// Begins an operation. The driver calls [`Client::deadline`] when `open().deadline` comes.
+    /// Begins an operation, at `first` if somebody is named. The driver calls [`Client::deadline`] when `open().deadline` comes.
     ///
     /// # Panics
     /// If another one is open.
-    pub fn begin(&mut self, now: Time, id: RequestId, op: Op, settings: &Settings) -> Move {
+    pub fn begin(&mut self, now: Time, id: RequestId, op: Op, first: Option<NodeId>, settings: &Settings) -> Move {
         assert!(self.open.is_none(), "a client asks one thing at a time");
-        let (deadline, asked) = (now + settings.request_timeout, self.believed);
+        let (deadline, asked) = (now + settings.request_timeout, first.unwrap_or(self.believed));
         let last = Reason::TimedOut;
         self.open = Some(Open { id, op, deadline, attempt: 0, asked, uncertain: Vec::new(), last });
         self.ask(now, settings)
@@ -181,5 +181,36 @@ impl Client {
     fn done(&mut self, outcome: Outcome) -> Move {
         self.open = None;
         Move::Done(outcome)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: RequestId = RequestId { session: 0, number: 1 };
+
+    /// Whom a client beside n1 asks first, and after n3 has told it that n2 leads.
+    fn asked(style: Style, first: Option<NodeId>) -> (Move, Move) {
+        let (mut client, settings) = (Client::new(style, 3, NodeId(0)), Settings::default());
+        let begun = client.begin(Time::ZERO, ID, Op::Members, first, &settings);
+        let hint = Reason::NotLeader { hint: Some(NodeId(1)) };
+        (begun, client.answered(MS, NodeId(2), Outcome::Failed(hint)))
+    }
+
+    fn whom(begun: &Move) -> NodeId {
+        let Move::Ask { node, .. } = begun else { panic!("{begun:?}") };
+        *node
+    }
+
+    #[test]
+    fn a_roaming_client_asks_the_node_that_is_named_and_then_does_as_its_style_says() {
+        assert_eq!(whom(&asked(Style::Sticky, None).0), NodeId(0));
+        let (begun, refused) = asked(Style::Sticky, Some(NodeId(2)));
+        assert_eq!(whom(&begun), NodeId(2));
+        assert!(matches!(refused, Move::Done(Outcome::Failed(_))), "{refused:?}");
+        let (begun, refused) = asked(Style::FollowLeader, Some(NodeId(2)));
+        assert_eq!(whom(&begun), NodeId(2));
+        assert!(matches!(refused, Move::Pause { .. }), "it follows the hint: {refused:?}");
     }
 }

@@ -39,7 +39,7 @@ fn plan(shape: &Shape, rng: &mut Rng) -> Vec<Ask> {
                     Op::Sell { item, id, count: 1 + rng.below(2) as Value }
                 }
             };
-            Ask { at, client, op }
+            Ask::new(at, client, op)
         })
         .collect()
 }

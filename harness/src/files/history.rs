@@ -269,9 +269,11 @@ fn op(f: &str, value: &Json) -> Result<Op, Complaint> {
         "add" => Op::Add { element: number(value, "an element")? },
         "remove" => Op::Remove { element: number(value, "an element")? },
         "members" => Op::Members,
-        "sell" => {
-            Op::Sell { item: item()?, id: number(&value["id"], "\"id\"")?, count: number(&value["count"], "\"count\"")? }
-        }
+        "sell" => Op::Sell {
+            item: item()?,
+            id: number(&value["id"], "\"id\"")?,
+            count: number(&value["count"], "\"count\"")?,
+        },
         "refund" => Op::Refund { item: item()?, id: number(&value["id"], "\"id\"")? },
         "stock" => Op::Stock { item: key("item")? },
         _ => {
