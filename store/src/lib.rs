@@ -2,7 +2,7 @@
 
 pub mod data;
 pub mod design;
-pub mod expected;
+pub mod grid;
 mod hold;
 mod leaderless;
 pub mod machine;
