@@ -43,9 +43,12 @@ pub fn misfit(calls: &[Call]) -> Option<Verdict> {
 fn fits(op: &Op, reply: &Reply) -> bool {
     match op {
         Op::Read { .. } | Op::Owner { .. } => matches!(reply, Reply::Value(_) | Reply::Siblings(_)),
+        Op::Stock { .. } => matches!(reply, Reply::Value(_)),
         // They have no condition that could be false.
         Op::Write { .. } | Op::Add { .. } | Op::Remove { .. } => matches!(reply, Reply::Done),
-        Op::Cas { .. } | Op::Claim { .. } | Op::Transfer { .. } => matches!(reply, Reply::Done | Reply::No),
+        Op::Cas { .. } | Op::Claim { .. } | Op::Transfer { .. } | Op::Sell { .. } | Op::Refund { .. } => {
+            matches!(reply, Reply::Done | Reply::No)
+        }
         Op::Balances { accounts } => {
             matches!(reply, Reply::Balances(balances) if balances.len() == usize::from(*accounts))
         }

@@ -152,7 +152,7 @@ impl Script {
 }
 
 /// An operation: `read x`, `write x 5`, `cas x 5 6`, `claim ada 3`, `owner ada`, `transfer ID FROM TO AMOUNT`,
-/// `balances 2`, `ledger 2`, `add 1`, `remove 1`, `members`.
+/// `balances 2`, `ledger 2`, `add 1`, `remove 1`, `members`, `sell tea ID COUNT`, `refund tea ID`, `stock tea`.
 ///
 /// # Panics
 /// If it is none of these.
@@ -174,6 +174,9 @@ pub fn op(text: &str) -> Op {
         ["add", element] => Op::Add { element: number(element) },
         ["remove", element] => Op::Remove { element: number(element) },
         ["members"] => Op::Members,
+        ["sell", item, id, count] => Op::Sell { item: item.into(), id: number(id), count: number(count) },
+        ["refund", item, id] => Op::Refund { item: item.into(), id: number(id) },
+        ["stock", item] => Op::Stock { item: item.into() },
         _ => panic!("not an operation: {text:?}"),
     }
 }

@@ -92,6 +92,9 @@ pub fn op(op: &Op) -> String {
         Op::Add { element } => format!("add {element}"),
         Op::Remove { element } => format!("remove {element}"),
         Op::Members => "all elements".to_string(),
+        Op::Sell { item, id, count } => format!("sale {id}: {count} of `{item}`"),
+        Op::Refund { item, id } => format!("take sale {id} of `{item}` back"),
+        Op::Stock { item } => format!("stock of `{item}`"),
     }
 }
 

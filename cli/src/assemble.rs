@@ -99,7 +99,8 @@ pub fn design(name: &str) -> Result<&'static store::About, Usage> {
 
 /// The workload of this name.
 pub fn workload(name: &str) -> Result<&'static Workload, Usage> {
-    let known = || rows(workloads::WORKLOADS, |workload| (workload.name, workload.about));
+    let all: Vec<&Workload> = workloads::WORKLOADS.iter().chain(workloads::CLAIMS).collect();
+    let known = || all.iter().map(|workload| (workload.name, workload.about)).collect::<Vec<_>>();
     workloads::find(name).ok_or_else(|| unknown("workload", name, &known()))
 }
 

@@ -31,7 +31,7 @@ fn plan(design: &str, faults: &[Fault]) -> Plan {
     let time = SECOND + MS * 2200 * faults.len() as u64;
     let ask = |number: u64| {
         let (at, client) = (EVERY * number, ClientId(number as u32 % CLIENTS));
-        Ask { at, client, op: Op::Add { element: number as Value } }
+        Ask::new(at, client, Op::Add { element: number as Value })
     };
     Plan {
         format: FORMAT,

@@ -88,7 +88,7 @@ impl Bench {
 
     fn submit(&mut self, client: usize, op: &Op) -> ProcessId {
         let process = ProcessId(self.processes[client]);
-        self.cluster.submit(process, op).unwrap();
+        self.cluster.submit(process, op, None).unwrap();
         process
     }
 

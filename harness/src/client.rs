@@ -103,14 +103,15 @@ impl Client {
         self.open.as_ref()
     }
 
-    /// Begins an operation. The driver calls [`Client::deadline`] when `open().deadline` comes.
+    /// Begins an operation, at `first` if somebody is named. The driver calls [`Client::deadline`] when `open().deadline` comes.
     ///
     /// # Panics
     /// If another one is open.
-    pub fn begin(&mut self, now: Time, id: RequestId, op: Op, settings: &Settings) -> Move {
+    pub fn begin(&mut self, now: Time, id: RequestId, op: Op, first: Option<NodeId>, settings: &Settings) -> Move {
         assert!(self.open.is_none(), "a client asks one thing at a time");
         let (deadline, way) = (now + settings.request_timeout, self.style.way(&op));
-        let asked = if way == Style::Sticky { self.home } else { self.believed };
+        let usual = if way == Style::Sticky { self.home } else { self.believed };
+        let asked = first.unwrap_or(usual);
         let last = Reason::TimedOut;
         self.open = Some(Open { id, op, deadline, attempt: 0, way, asked, uncertain: Vec::new(), last });
         self.ask(now, settings)
@@ -219,7 +220,7 @@ mod tests {
             other => panic!("{other:?}"),
         };
         let write = Op::Write { key: "x".into(), value: 1 };
-        assert_eq!(asked(client.begin(Time::ZERO, id(1), write.clone(), &settings)), (home, true));
+        assert_eq!(asked(client.begin(Time::ZERO, id(1), write.clone(), None, &settings)), (home, true));
         let hint = Outcome::Failed(Reason::NotLeader { hint: Some(leader) });
         let Move::Pause { until, attempt } = client.answered(MS, home, hint) else { panic!("it follows the hint") };
         assert_eq!(asked(client.ask_again(until, id(1), attempt, &settings)), (leader, true));
@@ -227,9 +228,35 @@ mod tests {
         assert_eq!(client.answered(until, leader, done.clone()), Move::Done(done.clone()));
 
         // A read asks home and waits there; a write remembers who leads.
-        assert_eq!(asked(client.begin(until, id(2), Op::Read { key: "x".into() }, &settings)), (home, false));
+        assert_eq!(asked(client.begin(until, id(2), Op::Read { key: "x".into() }, None, &settings)), (home, false));
         let refused = Outcome::Failed(Reason::Refused);
         assert_eq!(client.answered(until, home, refused.clone()), Move::Done(refused));
-        assert_eq!(asked(client.begin(until, id(3), write, &settings)), (leader, true));
+        assert_eq!(asked(client.begin(until, id(3), write, None, &settings)), (leader, true));
+    }
+
+    const ID: RequestId = RequestId { session: 0, number: 1 };
+
+    /// Whom a client beside n1 asks first, and after n3 has told it that n2 leads.
+    fn asked(style: Style, first: Option<NodeId>) -> (Move, Move) {
+        let (mut client, settings) = (Client::new(style, 3, NodeId(0)), Settings::default());
+        let begun = client.begin(Time::ZERO, ID, Op::Members, first, &settings);
+        let hint = Reason::NotLeader { hint: Some(NodeId(1)) };
+        (begun, client.answered(MS, NodeId(2), Outcome::Failed(hint)))
+    }
+
+    fn whom(begun: &Move) -> NodeId {
+        let Move::Ask { node, .. } = begun else { panic!("{begun:?}") };
+        *node
+    }
+
+    #[test]
+    fn a_roaming_client_asks_the_node_that_is_named_and_then_does_as_its_style_says() {
+        assert_eq!(whom(&asked(Style::Sticky, None).0), NodeId(0));
+        let (begun, refused) = asked(Style::Sticky, Some(NodeId(2)));
+        assert_eq!(whom(&begun), NodeId(2));
+        assert!(matches!(refused, Move::Done(Outcome::Failed(_))), "{refused:?}");
+        let (begun, refused) = asked(Style::FollowLeader, Some(NodeId(2)));
+        assert_eq!(whom(&begun), NodeId(2));
+        assert!(matches!(refused, Move::Pause { .. }), "it follows the hint: {refused:?}");
     }
 }

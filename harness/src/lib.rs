@@ -25,6 +25,7 @@ pub mod seed;
 pub mod simulator;
 pub mod targets;
 pub mod time;
+pub mod unserved;
 pub mod verdict;
 pub mod workload;
 pub mod world;

@@ -34,7 +34,8 @@ pub fn hopeful(plan: &Plan, fault: &Fault) -> usize {
     homes.filter(|home| served(plan.needs, *home, fault)).count()
 }
 
-fn served(needs: Needs, home: NodeId, fault: &Fault) -> bool {
+/// True if a client beside `home` may hope that its writes are answered while this resolved fault lasts.
+pub fn served(needs: Needs, home: NodeId, fault: &Fault) -> bool {
     match (fault, needs) {
         (Fault::Kill(Target::All) | Fault::PowerLoss(Target::All) | Fault::Pause(Target::All), _) => false,
         (_, Needs::WhoeverIsLeft) => true,

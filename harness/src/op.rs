@@ -12,6 +12,8 @@ pub type Account = u16;
 
 /// What every account holds before the first transfer.
 pub const OPENING_BALANCE: Value = 100;
+/// How many of each item there are before the first sale.
+pub const OPENING_STOCK: Value = 20;
 
 /// One request of one client. The fields say themselves what they are.
 #[allow(missing_docs)]
@@ -40,6 +42,12 @@ pub enum Op {
     Remove { element: Value },
     /// All elements. Answered by [`Reply::Elements`].
     Members,
+    /// Take `count` of the item out of stock if so many are left. `id` is unique in a run. Answered by [`Reply::Done`] or [`Reply::No`].
+    Sell { item: Key, id: Value, count: Value },
+    /// Put back what the sale called `id` took, once. Answered by [`Reply::Done`], or [`Reply::No`] where there is no such sale.
+    Refund { item: Key, id: Value },
+    /// How many of the item are left? Answered by [`Reply::Value`].
+    Stock { item: Key },
 }
 
 /// One line of an account: a transfer that took money (`amount` below zero) or brought it.
@@ -60,7 +68,7 @@ pub enum Reply {
     Done,
     /// The condition did not hold and nothing changed: an answer, not a failure.
     No,
-    /// A register's value or a name's owner; `None` where there is none.
+    /// A register's value, a name's owner, an item's stock; `None` where there is none.
     Value(Option<Value>),
     /// Several values at once, in ascending order: they were written side by side, and the system leaves it to the client to
     /// choose. Two at least; in place of [`Reply::Value`].
@@ -88,18 +96,28 @@ impl Op {
             Op::Add { .. } => "add",
             Op::Remove { .. } => "remove",
             Op::Members => "members",
+            Op::Sell { .. } => "sell",
+            Op::Refund { .. } => "refund",
+            Op::Stock { .. } => "stock",
         }
     }
     /// True if it changes nothing.
     pub fn is_read(&self) -> bool {
         match self {
-            Op::Read { .. } | Op::Owner { .. } | Op::Balances { .. } | Op::Ledger { .. } | Op::Members => true,
+            Op::Read { .. }
+            | Op::Owner { .. }
+            | Op::Balances { .. }
+            | Op::Ledger { .. }
+            | Op::Members
+            | Op::Stock { .. } => true,
             Op::Write { .. }
             | Op::Cas { .. }
             | Op::Claim { .. }
             | Op::Transfer { .. }
             | Op::Add { .. }
-            | Op::Remove { .. } => false,
+            | Op::Remove { .. }
+            | Op::Sell { .. }
+            | Op::Refund { .. } => false,
         }
     }
 }

@@ -74,6 +74,16 @@ pub struct Ask {
     pub client: ClientId,
     /// What.
     pub op: Op,
+    /// Whom first, where the client roams; else it asks whom its design says. Left out of files where nobody is named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node: Option<NodeId>,
+}
+
+impl Ask {
+    /// A request of a client that stays where it is.
+    pub fn new(at: Time, client: ClientId, op: Op) -> Ask {
+        Ask { at, client, op, node: None }
+    }
 }
 
 /// Magnitudes of a system's own times. The default keeps the ratios that make expected verdicts decidable:

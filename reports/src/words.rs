@@ -19,6 +19,9 @@ pub fn op(op: &Op) -> String {
         Op::Add { element } => format!("add {element}"),
         Op::Remove { element } => format!("remove {element}"),
         Op::Members => "all members".to_string(),
+        Op::Sell { item, id, count } => format!("sale #{id}: {count} of {item}"),
+        Op::Refund { item, id } => format!("refund of sale #{id} of {item}"),
+        Op::Stock { item } => format!("stock of {item}"),
     };
     visible(&words)
 }

@@ -10,6 +10,9 @@ use harness::script;
 use harness::simulator::WROTE;
 use harness::{Cut, Fault, MS, NodeId, Rng, Run, SECOND, Settings, Shape, Strike, Target, Time, When};
 
+/// What a node marks when it first does what only a deliberate bug does: a bug that nothing catches was reached or was not.
+pub const STRAYED: &str = "strayed";
+
 /// A deliberate bug and the cell that catches it.
 #[derive(Clone, Copy, Debug)]
 pub struct Mutant {

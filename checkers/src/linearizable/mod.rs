@@ -10,11 +10,13 @@ mod online;
 mod proof;
 mod register;
 mod search;
+mod stale;
 mod story;
 
 pub use online::{Online, Register};
 pub use register::{Act, RegisterCall};
 pub use search::{Answer, check_calls, replay};
+pub use stale::NO_STALE_AFTER_ACK;
 
 use crate::{calls, script, words};
 use classes::{Class, Contradiction, contradictions};

@@ -359,8 +359,8 @@ impl Cluster for LocalCluster {
         }
     }
 
-    fn submit(&mut self, process: ProcessId, op: &Op) -> Result<(), Trouble> {
-        let deed = self.clients.begin(self.now(), process, op.clone());
+    fn submit(&mut self, process: ProcessId, op: &Op, first: Option<NodeId>) -> Result<(), Trouble> {
+        let deed = self.clients.begin(self.now(), process, op.clone(), first);
         deed.into_iter().for_each(|deed| self.perform(deed));
         Ok(())
     }

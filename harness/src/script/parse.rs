@@ -173,9 +173,13 @@ fn operation(words: &[&str]) -> Result<Op, Complaint> {
         ["add", element] => Op::Add { element: value(element)? },
         ["remove", element] => Op::Remove { element: value(element)? },
         ["members"] => Op::Members,
+        ["sell", item, id, count] => Op::Sell { item: item.into(), id: value(id)?, count: value(count)? },
+        ["refund", item, id] => Op::Refund { item: item.into(), id: value(id)? },
+        ["stock", item] => Op::Stock { item: item.into() },
         _ => {
             let known = "read KEY, write KEY VALUE, cas KEY FROM TO, claim NAME OWNER, owner NAME, transfer ID FROM TO \
-                         AMOUNT, balances COUNT, ledger COUNT, add ELEMENT, remove ELEMENT or members";
+                         AMOUNT, balances COUNT, ledger COUNT, add ELEMENT, remove ELEMENT, members, sell ITEM ID COUNT, \
+                         refund ITEM ID or stock ITEM";
             return Err((format!("the operation \"{}\"", words.join(" ")), known.to_string()));
         }
     })

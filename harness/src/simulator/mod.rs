@@ -269,8 +269,8 @@ impl<N: Node> Cluster for Simulator<N> {
         !self.style.needs_leader() || (0..self.world.len() as u8).map(NodeId).any(leads)
     }
 
-    fn submit(&mut self, process: ProcessId, op: &Op) -> Result<(), Trouble> {
-        self.begin(process, op.clone());
+    fn submit(&mut self, process: ProcessId, op: &Op, first: Option<NodeId>) -> Result<(), Trouble> {
+        self.begin(process, op.clone(), first);
         Ok(())
     }
 
