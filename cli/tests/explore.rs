@@ -159,6 +159,7 @@ fn bad_input_is_refused_with_what_it_takes() {
         ("explore --fires heartbeet", "election, heartbeat"),
         ("explore --fires election@n4", "a node of 3"),
         ("explore --limit soon", "is no span"),
+        ("explore --steps 0", "invalid value '0' for '--steps"),
         ("explore --play nothing.txt", "cannot read nothing.txt"),
         ("explore --table --design raft", "cannot be used with"),
     ];

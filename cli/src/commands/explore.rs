@@ -51,8 +51,8 @@ pub struct Arguments {
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     entries: Option<u64>,
     /// Stop after about so many steps; the first million takes up to 400 MB, each further one 20 MB
-    #[arg(long, default_value_t = 50_000_000)]
-    steps: usize,
+    #[arg(long, default_value_t = 50_000_000, value_parser = clap::value_parser!(u64).range(1..))]
+    steps: u64,
     /// Stop after this time, e.g. 5m
     #[arg(long, default_value = "10m", value_parser = span, allow_negative_numbers = true)]
     limit: Time,
@@ -93,16 +93,16 @@ pub fn explore(arguments: &Arguments) -> Result<Exit, Failure> {
     if let Some(file) = &arguments.play {
         return play(file, &arguments.switches);
     }
-    let stop = stop_after(arguments.limit);
     if arguments.table {
-        return table(arguments, &stop);
+        return table(arguments, &stop_after(arguments.limit));
     }
     let question = question(arguments)?;
     if let Some(port) = arguments.serve {
         return serve(&question, port);
     }
+    let stop = stop_after(arguments.limit);
     let began = Instant::now();
-    let explored = question.explore(arguments.steps, &stop)?;
+    let explored = question.explore(arguments.steps as usize, &stop)?;
     let seconds = began.elapsed().as_secs_f64();
     let replayed = question.replay(&explored).map_err(Failure::Trouble)?;
     let kept = replayed.as_ref().map(|replayed| keep(arguments, &question, replayed)).transpose()?;
@@ -164,7 +164,8 @@ fn serve(question: &Question, port: u16) -> Result<Exit, Failure> {
     std::net::TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, port)).map_err(|error| {
         Failure::Trouble(format!("listening on 127.0.0.1:{port}: {error}; name another --serve PORT"))
     })?;
-    // Nothing is hurt here, so Ctrl-C may end the program at once.
+    // One step says whether the bounds fit.
+    question.explore(1, &Arc::default())?;
     println!("http://127.0.0.1:{port}/ shows the states, until Ctrl-C");
     question.serve(port)?;
     Ok(Exit::Held)
@@ -270,7 +271,7 @@ fn table(arguments: &Arguments, stop: &Arc<AtomicBool>) -> Result<Exit, Failure>
     let one = |row: &'static Row| {
         let question = Question::of(row)?;
         let began = Instant::now();
-        let explored = question.explore(arguments.steps, stop)?;
+        let explored = question.explore(arguments.steps as usize, stop)?;
         let seconds = began.elapsed().as_secs_f64();
         question.replay(&explored).map_err(Failure::Trouble)?;
         Ok((row, question, explored, seconds))
