@@ -136,7 +136,7 @@ fn a_counterexample_is_told_like_a_run_and_kept_as_a_script() {
     let dir = folder();
     let ended = perjury(dir.path(), "explore --design sl-async-fo");
     assert_eq!(ended.code, 1, "{ended:?}");
-    for part in ["violated: linearizable, stale-after-ack", "┌ write x 1", "Schedule", "states"] {
+    for part in ["violated: linearizable, stale-after-ack", "┌ write x = 1", "Schedule", "states"] {
         assert!(ended.out.contains(part), "no \"{part}\" in\n{}", ended.out);
     }
     let again = perjury(dir.path(), "explore --play runs/explore/sl-async-fo.txt");
