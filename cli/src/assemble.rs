@@ -187,7 +187,7 @@ pub fn check_plan(plan: &Plan) -> Result<(), Usage> {
 }
 
 /// Complains about a design that there is not, or a switch that it has not.
-fn switches(name: &str, switches: &[String]) -> Result<(), Usage> {
+pub fn switches(name: &str, switches: &[String]) -> Result<(), Usage> {
     let design = design(name)?;
     let known = |switch: &&String| design.switches.iter().any(|known| known.name == **switch);
     match switches.iter().find(|switch| !known(switch)) {

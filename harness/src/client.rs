@@ -26,7 +26,7 @@ impl Style {
         self != Style::Sticky
     }
     /// How an operation is asked: one of the two plain styles.
-    fn way(self, op: &Op) -> Style {
+    pub fn way(self, op: &Op) -> Style {
         match self {
             Style::ReadAtHome if op.is_read() => Style::Sticky,
             Style::ReadAtHome => Style::FollowLeader,

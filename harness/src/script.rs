@@ -34,6 +34,10 @@
 
 mod parse;
 mod play;
+mod write;
+
+pub use parse::operation;
+pub use write::{head, spelt};
 
 use crate::files::Malformed;
 use crate::needs::Needs;

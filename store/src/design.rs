@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// A family of protocols that a user can run by name, in the simulator and as real processes.
-pub trait Design: Node<Message: Wire, Record: Wire> {
+pub trait Design: Node<Config: Send + Sync, Message: Wire, Record: Wire, Durable: Send + Sync> + Send + Sync {
     /// Its members: the same code, configured otherwise.
     const MODES: &'static [About];
     /// The configuration of every node.
@@ -33,8 +33,8 @@ pub struct About {
 }
 
 /// What can cross a socket or reach a disk.
-pub trait Wire: Serialize + DeserializeOwned + Send {}
-impl<T: Serialize + DeserializeOwned + Send> Wire for T {}
+pub trait Wire: Serialize + DeserializeOwned + Send + Sync {}
+impl<T: Serialize + DeserializeOwned + Send + Sync> Wire for T {}
 
 /// A deliberate bug.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -14,8 +14,8 @@ mod multi_leader;
 pub mod mutants;
 mod raft;
 mod replica;
-pub mod scripts;
 mod requests;
+pub mod scripts;
 pub mod scripts_without_leader;
 mod single_leader;
 

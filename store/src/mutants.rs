@@ -85,12 +85,20 @@ impl Script {
     /// # Errors
     /// The first line that cannot be read or done, or a design that does not exist.
     pub fn play(&self, switches: &[String]) -> Result<Run, Malformed> {
-        let script = script::Script::read(self.name, self.text)?;
-        crate::with(&script.design, Play { script: &script, switches }).unwrap_or_else(|| {
-            let known: Vec<&str> = crate::designs().map(|design| design.name).collect();
-            Err(Malformed::new(self.name, format!("the design \"{}\"", script.design), known.join(", ")))
-        })
+        play(self.name, self.text, switches)
     }
+}
+
+/// Plays a script on the design that it names, with these deliberate bugs on. `name` is the file's, for complaints.
+///
+/// # Errors
+/// The first line that cannot be read or done, or a design that does not exist.
+pub fn play(name: &str, text: &str, switches: &[String]) -> Result<Run, Malformed> {
+    let script = script::Script::read(name, text)?;
+    crate::with(&script.design, Play { script: &script, switches }).unwrap_or_else(|| {
+        let known: Vec<&str> = crate::designs().map(|design| design.name).collect();
+        Err(Malformed::new(name, format!("the design \"{}\"", script.design), known.join(", ")))
+    })
 }
 
 struct Play<'a> {

@@ -155,8 +155,11 @@ fn client_number(word: &str) -> Result<u32, Complaint> {
     if client < 1000 { Ok(client) } else { Err((format!("client {client}"), "a client below 1000".to_string())) }
 }
 
-/// An operation, spelt as elsewhere in scripts.
-fn operation(words: &[&str]) -> Result<Op, Complaint> {
+/// Reads an operation, e.g. `write x 5`.
+///
+/// # Errors
+/// What is wrong, and what was expected.
+pub fn operation(words: &[&str]) -> Result<Op, (String, String)> {
     let value = |word: &str| number(word, "a value");
     let account = |word: &str| number(word, "an account, or how many");
     Ok(match *words {
