@@ -69,7 +69,7 @@ fn what_is_exhausted_has_the_same_number_of_states_each_time() {
         (raft(2, 1, 0, 1), 353),
         (raft(3, 1, 0, 0), 72_302),
         (Question::of(&later).expect("known names"), 48_854),
-        (question("ll-quorum", None, |row| row.drops = 0), 9178),
+        (question("ll-quorum", None, |row| row.drops = 0), 11_705),
     ];
     for (question, states) in cases {
         let explored = explored(&question);
