@@ -5,6 +5,7 @@
 //! measured and never judged, because a cut or killed side cannot be served.
 
 use crate::{calls, script, words};
+use harness::unserved::{self, Side, Unserved};
 use harness::{Budget, Call, Checker, Fault, FaultInterval, NodeId, Opinion, Run, Time, Verdict};
 
 /// See the head of this file.
@@ -167,6 +168,7 @@ fn notes(run: &Run, calls: &[Call], windows: &[Option<Share>]) -> Vec<String> {
     if !windows.iter().flatten().any(Share::enough) {
         notes.push(format!("recovery was not judged: after no fault were there {ENOUGH} requests before the next one"));
     }
+    notes.extend(cut_side(run));
     notes
 }
 
@@ -182,6 +184,13 @@ fn summary(run: &Run, measured: &[Measured]) -> Option<String> {
         named(run, &run.faults[index]),
         words::count(times.len(), "fault")
     ))
+}
+
+/// How writes fared beside the nodes that faults hit: what a cell is judged by in which they cannot be served.
+fn cut_side(run: &Run) -> Option<String> {
+    let Unserved { during, after } = unserved::measure(run, Side::Hit);
+    (during.tried > 0)
+        .then(|| format!("beside the nodes that faults hit, {during} while they lasted, {after} once they were over"))
 }
 
 fn note(run: &Run, fault: &FaultInterval, measured: &Measured, window: Option<&Share>) -> String {
@@ -297,6 +306,18 @@ mod tests {
     }
 
     #[test]
+    fn writes_on_the_cut_side_are_told() {
+        let text = "at 1000\ncut n1\nat 2100\n0: write x 1 -> failed\n1: write x 2 -> done\nat 3000\nmend\nat 4700\n0: write x 3 -> done\nat 9000\nheal";
+        assert_eq!(
+            judge(text).notes.last().map(String::as_str),
+            Some(
+                "beside the nodes that faults hit, 0 of 1 writes were answered while they lasted, \
+                 1 of 1 writes were answered once they were over"
+            )
+        );
+    }
+
+    #[test]
     fn what_is_measured_is_told() {
         let text = "at 1000\ncut n1\n0: read x\nat 1500\n1: read x -> 1\nat 2000\n0: -> unknown\nat 3000\nmend\n\
                     at 3400\n1: read x -> 1";
@@ -312,6 +333,7 @@ mod tests {
              0 % of 1 on the side that it hit, 100 % of 1 elsewhere; first answer once it was over: after 0.500 s; \
              too little time to judge recovery before the next fault or the end"
         );
+        assert_eq!(notes.len(), 3, "nobody wrote");
         assert_eq!(notes[2], "recovery was not judged: after no fault were there 20 requests before the next one");
     }
 }

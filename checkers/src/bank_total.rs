@@ -23,9 +23,17 @@ struct Snapshot<'a> {
 }
 
 impl Snapshot<'_> {
+    /// All money there is. Wide, because a system may say any number.
+    fn total(&self) -> i128 {
+        self.balances.iter().map(|balance| i128::from(*balance)).sum()
+    }
+    /// How much there should be.
+    fn right(&self) -> i128 {
+        i128::from(OPENING_BALANCE) * self.balances.len() as i128
+    }
     /// How much more there is than there should be.
-    fn excess(&self) -> Value {
-        self.balances.iter().sum::<Value>() - OPENING_BALANCE * self.balances.len() as Value
+    fn excess(&self) -> i128 {
+        self.total() - self.right()
     }
     fn overdrawn(&self) -> bool {
         self.balances.iter().any(|balance| *balance < 0)
@@ -76,8 +84,7 @@ fn judge(run: &Run, calls: &[Call]) -> Verdict {
 }
 
 fn violated(run: &Run, class: &str, snapshot: &Snapshot, fate: &str) -> Verdict {
-    let total: Value = snapshot.balances.iter().sum();
-    let right = OPENING_BALANCE * snapshot.balances.len() as Value;
+    let (total, right) = (snapshot.total(), snapshot.right());
     let sentence = format!(
         "{} read {}{} that {} hold {total} together (they began with {right}), {fate}",
         words::who(run, snapshot.call.process),

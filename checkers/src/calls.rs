@@ -1,6 +1,6 @@
 //! What all checkers ask of a call: was it acknowledged, did it certainly not happen, does its answer fit its question?
 
-use harness::{Call, Op, Outcome, Reply, Verdict};
+use harness::{Call, Op, Outcome, Reply, Value, Verdict};
 
 /// True if the client was told that it is done.
 pub fn done(call: &Call) -> bool {
@@ -11,6 +11,14 @@ pub fn done(call: &Call) -> bool {
 pub fn answer<'a>(call: &Call<'a>) -> Option<&'a Reply> {
     match call.outcome {
         Some(Outcome::Ok(reply)) => Some(reply),
+        _ => None,
+    }
+}
+
+/// The values that a read of a register was shown side by side.
+pub fn siblings<'a>(call: &Call<'a>) -> Option<&'a [Value]> {
+    match (call.op, answer(call)?) {
+        (Op::Read { .. }, Reply::Siblings(values)) => Some(values),
         _ => None,
     }
 }
@@ -34,10 +42,13 @@ pub fn misfit(calls: &[Call]) -> Option<Verdict> {
 
 fn fits(op: &Op, reply: &Reply) -> bool {
     match op {
-        Op::Read { .. } | Op::Owner { .. } => matches!(reply, Reply::Value(_)),
+        Op::Read { .. } | Op::Owner { .. } => matches!(reply, Reply::Value(_) | Reply::Siblings(_)),
+        Op::Stock { .. } => matches!(reply, Reply::Value(_)),
         // They have no condition that could be false.
         Op::Write { .. } | Op::Add { .. } | Op::Remove { .. } => matches!(reply, Reply::Done),
-        Op::Cas { .. } | Op::Claim { .. } | Op::Transfer { .. } => matches!(reply, Reply::Done | Reply::No),
+        Op::Cas { .. } | Op::Claim { .. } | Op::Transfer { .. } | Op::Sell { .. } | Op::Refund { .. } => {
+            matches!(reply, Reply::Done | Reply::No)
+        }
         Op::Balances { accounts } => {
             matches!(reply, Reply::Balances(balances) if balances.len() == usize::from(*accounts))
         }

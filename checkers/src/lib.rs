@@ -14,9 +14,13 @@ pub mod linearizable;
 pub mod model;
 pub mod models;
 pub mod monitors;
+pub mod oversold;
 pub mod plain;
+pub mod prefix;
 pub mod script;
+pub mod sessions;
 pub mod set;
+pub mod silent_loss;
 pub mod uniqueness;
 mod words;
 
@@ -25,15 +29,37 @@ pub use bank_ledger::BANK_LEDGER;
 pub use bank_total::BANK_TOTAL;
 pub use convergence::CONVERGENCE;
 pub use invariants::INVARIANTS;
-pub use linearizable::LINEARIZABLE;
-pub use set::SET;
+pub use linearizable::{LINEARIZABLE, NO_STALE_AFTER_ACK};
+pub use oversold::OVERSOLD;
+pub use prefix::CONSISTENT_PREFIX;
+pub use sessions::{MONOTONIC_READS, MONOTONIC_WRITES, READ_YOUR_WRITES, SESSIONS, WRITES_FOLLOW_READS};
+pub use set::{NO_SILENT_LOSS, SET};
+pub use silent_loss::SILENT_LOSS;
 pub use uniqueness::UNIQUENESS;
 
 use harness::Checker;
 
 /// Every checker, in the order in which they are listed to users.
-pub const CHECKERS: &[Checker] =
-    &[LINEARIZABLE, UNIQUENESS, BANK_TOTAL, BANK_LEDGER, SET, CONVERGENCE, AVAILABILITY, INVARIANTS];
+pub const CHECKERS: &[Checker] = &[
+    LINEARIZABLE,
+    UNIQUENESS,
+    BANK_TOTAL,
+    BANK_LEDGER,
+    SET,
+    SILENT_LOSS,
+    OVERSOLD,
+    SESSIONS,
+    READ_YOUR_WRITES,
+    MONOTONIC_READS,
+    MONOTONIC_WRITES,
+    WRITES_FOLLOW_READS,
+    NO_STALE_AFTER_ACK,
+    NO_SILENT_LOSS,
+    CONSISTENT_PREFIX,
+    CONVERGENCE,
+    AVAILABILITY,
+    INVARIANTS,
+];
 
 /// The checker of this name, as on the command line.
 pub fn find(name: &str) -> Option<&'static Checker> {

@@ -3,7 +3,7 @@
 //! ```text
 //! 0: write x 5 -> done     process 0 asks, and is answered one tick later
 //! 1: read x                process 1 asks
-//! 1: -> 5                  and is answered: done, no, failed, unknown, nothing, 5, [1 2 3], [0:7:-5 1:7:5]
+//! 1: -> 5                  and is answered: done, no, failed, unknown, nothing, 5, [1 2 3] (of a read: siblings), [0:7:-5 1:7:5]
 //! cut n1                   n1 loses every link; also: kill n1
 //! mend                     the latest fault is lifted
 //! at 3000                  the clock jumps to 3000 ms
@@ -57,6 +57,7 @@ pub fn plan() -> Plan {
         format: harness::plan::FORMAT,
         build: String::new(),
         design: "script".to_string(),
+        needs: harness::Needs::default(),
         switches: Vec::new(),
         tier: Tier::Sim,
         workload: "script".to_string(),
@@ -151,7 +152,7 @@ impl Script {
 }
 
 /// An operation: `read x`, `write x 5`, `cas x 5 6`, `claim ada 3`, `owner ada`, `transfer ID FROM TO AMOUNT`,
-/// `balances 2`, `ledger 2`, `add 1`, `remove 1`, `members`.
+/// `balances 2`, `ledger 2`, `add 1`, `remove 1`, `members`, `sell tea ID COUNT`, `refund tea ID`, `stock tea`.
 ///
 /// # Panics
 /// If it is none of these.
@@ -173,6 +174,9 @@ pub fn op(text: &str) -> Op {
         ["add", element] => Op::Add { element: number(element) },
         ["remove", element] => Op::Remove { element: number(element) },
         ["members"] => Op::Members,
+        ["sell", item, id, count] => Op::Sell { item: item.into(), id: number(id), count: number(count) },
+        ["refund", item, id] => Op::Refund { item: item.into(), id: number(id) },
+        ["stock", item] => Op::Stock { item: item.into() },
         _ => panic!("not an operation: {text:?}"),
     }
 }
@@ -189,6 +193,7 @@ fn outcome(op: &Op, text: &str) -> Outcome {
         (Op::Balances { .. }, _) => Reply::Balances(numbers()),
         (Op::Ledger { .. }, _) => Reply::Ledger(items().map(posting).collect()),
         (Op::Members, _) => Reply::Elements(numbers()),
+        (Op::Read { .. } | Op::Owner { .. }, _) if text.starts_with('[') => Reply::Siblings(numbers()),
         _ => Reply::Value(Some(text.parse().unwrap_or_else(|_| panic!("not an answer: {text:?}")))),
     })
 }

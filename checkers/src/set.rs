@@ -4,14 +4,22 @@
 //! Each element is added at most once and removed at most once. An add or a remove of unknown outcome may have happened or not.
 
 use crate::{calls, script, words};
-use harness::{Budget, Call, Checker, Op, Opinion, Reply, Run, Value, Verdict};
+use harness::{Call, Checker, Op, Opinion, Reply, Run, Value, Verdict};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// See the head of this file.
 pub const SET: Checker = Checker {
     name: "set",
     about: "every acknowledged element is in every final read, and none that was never added or is certainly removed",
-    check,
+    check: |run, _| judged(run, SET.name, &[Class::Lost, Class::Resurrected, Class::Phantom]),
+    trap,
+};
+
+/// The first half alone: what was acknowledged is there.
+pub const NO_SILENT_LOSS: Checker = Checker {
+    name: "no-silent-loss",
+    about: "every acknowledged element is in every final read, unless somebody tried to remove it",
+    check: |run, _| judged(run, NO_SILENT_LOSS.name, &[Class::Lost]),
     trap,
 };
 
@@ -49,20 +57,21 @@ struct Wrong<'a> {
     read: &'a Call<'a>,
 }
 
-fn check(run: &Run, _: Budget) -> Opinion {
+fn judged(run: &Run, name: &str, classes: &[Class]) -> Opinion {
     let calls = run.history.calls();
     if let Some(unknown) = calls::misfit(&calls) {
-        return Opinion::new(SET.name, unknown);
+        return Opinion::new(name, unknown);
     }
     let elements = elements(&calls);
     let finals: Vec<(&Call, &[Value])> = reads(&calls).filter(|(call, _)| call.invoked >= run.finals()).collect();
     let mut wrong: Vec<Wrong> = finals.iter().flat_map(|(read, members)| judge(read, members, &elements)).collect();
+    wrong.retain(|wrong| classes.contains(&wrong.class));
     wrong.sort_by_key(|wrong| (wrong.class, wrong.read.invoked, wrong.element));
     let verdict = match wrong.first() {
-        Some(worst) => violated(run, worst),
+        Some(worst) => violated(run, name, worst),
         None => unseen(&elements, finals.len()),
     };
-    Opinion { notes: notes(&elements, finals.len(), &wrong), ..Opinion::new(SET.name, verdict) }
+    Opinion { notes: notes(&elements, finals.len(), &wrong), ..Opinion::new(name, verdict) }
 }
 
 /// Every answered read of all elements.
@@ -146,7 +155,7 @@ fn judge<'a>(read: &'a Call<'a>, members: &[Value], elements: &BTreeMap<Value, E
     wrong
 }
 
-fn violated(run: &Run, wrong: &Wrong) -> Verdict {
+fn violated(run: &Run, name: &str, wrong: &Wrong) -> Verdict {
     let (element, class) = (wrong.element, wrong.class);
     let mut sentences: Vec<String> = wrong.proof.iter().map(|call| told(run, element, call)).collect();
     if class == Class::Phantom && wrong.proof.is_empty() {
@@ -159,7 +168,7 @@ fn violated(run: &Run, wrong: &Wrong) -> Verdict {
         words::told_at(run, wrong.read)
     ));
     let proof: Vec<&Call> = wrong.proof.iter().copied().chain([wrong.read]).collect();
-    words::violated(SET.name, class.name(), sentences, words::events(&proof), words::table(run, &proof))
+    words::violated(name, class.name(), sentences, words::events(&proof), words::table(run, &proof))
 }
 
 fn told(run: &Run, element: Value, call: &Call) -> String {
@@ -234,6 +243,16 @@ mod tests {
     }
 
     #[test]
+    fn the_claim_sees_nothing_but_losses() {
+        let class = |text| script::class(&NO_SILENT_LOSS, text);
+        assert_eq!(class("0: add 1 -> done\n1: add 2 -> done\nfinal\n2: members -> [2]"), "lost");
+        assert_eq!(
+            class("0: add 1 -> done\n1: remove 1 -> done\n1: add 2 -> done\nfinal\n2: members -> [1 2 3]"),
+            "held"
+        );
+    }
+
+    #[test]
     fn phantom_elements_are_found() {
         assert_eq!(finally("", "7"), "phantom");
         assert_eq!(finally("0: add 1 -> failed", "1"), "phantom");
@@ -276,7 +295,9 @@ mod tests {
     #[test]
     fn the_sentences_say_who_was_told_what() {
         let text = "cut n1\n0: add 1 -> done\nmend\n1: remove 1 -> done\nfinal\n2: members -> [1]";
-        let Verdict::Violated(anomaly) = check(&script::run(text), Budget::default()).verdict else { panic!() };
+        let Verdict::Violated(anomaly) = (SET.check)(&script::run(text), harness::Budget::default()).verdict else {
+            panic!()
+        };
         assert_eq!(
             anomaly.sentences,
             [

@@ -1,6 +1,6 @@
 //! A name has one owner: at most one client was ever told that it owns it, and every read after quiescence names that client.
 //!
-//! Judged from acknowledgements and final reads alone. What clients read while the run went on decides nothing here.
+//! A read that shows several owners side by side names each of them. Judged from acknowledgements and final reads alone. What clients read while the run went on decides nothing here.
 
 use crate::{calls, script, words};
 use harness::{Budget, Call, Checker, Key, Op, Opinion, Reply, Run, Value, Verdict};
@@ -16,11 +16,11 @@ pub const UNIQUENESS: Checker = Checker {
 
 /// All that concerns one name.
 #[derive(Default)]
-struct Name<'a> {
+pub(crate) struct Name<'a> {
     /// Acknowledged claims, with the owner that each named, in order of acknowledgement.
-    acknowledged: Vec<(Value, Call<'a>)>,
-    /// Final reads that were answered.
-    finals: Vec<(Option<Value>, Call<'a>)>,
+    pub(crate) acknowledged: Vec<(Value, Call<'a>)>,
+    /// Final reads that were answered, each with the owners that it names: none, one, or several side by side.
+    pub(crate) finals: Vec<(Vec<Value>, Call<'a>)>,
 }
 
 fn check(run: &Run, _: Budget) -> Opinion {
@@ -39,7 +39,8 @@ fn check(run: &Run, _: Budget) -> Opinion {
     Opinion { notes, ..Opinion::new(UNIQUENESS.name, verdict) }
 }
 
-fn names<'a>(run: &Run, calls: &[Call<'a>]) -> BTreeMap<&'a Key, Name<'a>> {
+/// What happened to each name.
+pub(crate) fn names<'a>(run: &Run, calls: &[Call<'a>]) -> BTreeMap<&'a Key, Name<'a>> {
     let mut names: BTreeMap<&Key, Name> = BTreeMap::new();
     for call in calls {
         match (call.op, calls::answer(call)) {
@@ -49,8 +50,13 @@ fn names<'a>(run: &Run, calls: &[Call<'a>]) -> BTreeMap<&'a Key, Name<'a>> {
                     seen.acknowledged.push((*owner, call.clone()));
                 }
             }
-            (Op::Owner { name }, Some(Reply::Value(owner))) if call.invoked >= run.finals() => {
-                names.entry(name).or_default().finals.push((*owner, call.clone()));
+            (Op::Owner { name }, Some(reply)) if call.invoked >= run.finals() => {
+                let owners = match reply {
+                    Reply::Siblings(owners) => owners.clone(),
+                    Reply::Value(owner) => owner.iter().copied().collect(),
+                    _ => continue,
+                };
+                names.entry(name).or_default().finals.push((owners, call.clone()));
             }
             _ => {}
         }
@@ -90,13 +96,13 @@ fn violations(run: &Run, name: &Key, seen: &Name) -> Vec<Violation> {
     if let Some((_, second)) = seen.acknowledged.iter().find(|(other, _)| other != owner) {
         violations.push(violation(run, Class::DoubleAck, second, first, told_twice(run, name, first, second)));
     }
-    let owned = |read: Option<Value>| seen.acknowledged.iter().any(|(owner, _)| Some(*owner) == read);
-    if let Some((read, call)) = seen.finals.iter().find(|(read, _)| read.is_some() && !owned(*read)) {
-        let sentences = told_and_read(run, name, first, call, *read);
+    let owned = |read: &Value| seen.acknowledged.iter().any(|(owner, _)| owner == read);
+    if let Some((read, call)) = seen.finals.iter().find(|(read, _)| !read.iter().all(owned)) {
+        let sentences = told_and_read(run, name, first, call, read);
         violations.push(violation(run, Class::OwnerChanged, call, first, sentences));
     }
-    if let Some((_, call)) = seen.finals.iter().find(|(read, _)| read.is_none()) {
-        violations.push(violation(run, Class::OwnerLost, call, first, told_and_read(run, name, first, call, None)));
+    if let Some((read, call)) = seen.finals.iter().find(|(read, _)| read.is_empty()) {
+        violations.push(violation(run, Class::OwnerLost, call, first, told_and_read(run, name, first, call, read)));
     }
     violations
 }
@@ -118,13 +124,18 @@ fn told_twice(run: &Run, name: &Key, first: &Call, second: &Call) -> Vec<String>
     )]
 }
 
-fn told_and_read(run: &Run, name: &Key, first: &Call, read: &Call, owner: Option<Value>) -> Vec<String> {
+pub(crate) fn told_and_read(run: &Run, name: &Key, first: &Call, read: &Call, owners: &[Value]) -> Vec<String> {
     let reader = words::who(run, read.process);
-    let owner = owner.map_or("nobody".to_string(), |owner| format!("owner {owner}"));
+    let owner = |owner: &Value| format!("owner {owner}");
+    let owners = match owners {
+        [] => "nobody owns".to_string(),
+        [one] => format!("{} owns", owner(one)),
+        several => format!("{} side by side own", several.iter().map(owner).collect::<Vec<_>>().join(", ")),
+    };
     vec![
         told(run, name, first),
         format!(
-            "after everything had come to rest, {reader} read {} that {owner} owns `{name}`",
+            "after everything had come to rest, {reader} read {} that {owners} `{name}`",
             words::told_at(run, read)
         ),
     ]
@@ -140,7 +151,7 @@ fn told(run: &Run, name: &Key, first: &Call) -> String {
 }
 
 /// Without a violation: held, unless nothing was promised or nobody could read what became of a promise.
-fn unread(names: &BTreeMap<&Key, Name>) -> Verdict {
+pub(crate) fn unread(names: &BTreeMap<&Key, Name>) -> Verdict {
     let mut promised = names.iter().filter(|(_, seen)| !seen.acknowledged.is_empty()).peekable();
     if promised.peek().is_none() {
         return Verdict::Vacuous("no claim was acknowledged".to_string());
@@ -202,6 +213,20 @@ mod tests {
         assert_eq!(class("0: claim ada 0 -> done\nfinal\n1: owner ada -> 1"), "owner-changed");
         assert_eq!(class("0: claim ada 0 -> done\nfinal\n1: owner ada -> nothing"), "owner-lost");
         assert_eq!(class("0: claim ada 0 -> done\nfinal\n1: owner ada -> 0\n2: owner ada -> nothing"), "owner-lost");
+    }
+
+    #[test]
+    fn owners_side_by_side_are_each_an_owner() {
+        let both = "0: claim ada 0 -> done\n1: claim ada 1 -> done\nfinal\n1: owner ada -> [0 1]";
+        assert_eq!(class(both), "double-ack");
+        let one = "0: claim ada 0 -> done\n1: claim ada 1 -> unknown\nfinal\n1: owner ada -> [0 1]";
+        let Verdict::Violated(anomaly) = check(&script::run(one), Budget::default()).verdict else { panic!() };
+        assert_eq!(anomaly.class, "owner-changed");
+        assert!(
+            anomaly.sentences[1].ends_with("that owner 0, owner 1 side by side own `ada`"),
+            "{:?}",
+            anomaly.sentences
+        );
     }
 
     #[test]

@@ -92,6 +92,9 @@ pub fn op(op: &Op) -> String {
         Op::Add { element } => format!("add {element}"),
         Op::Remove { element } => format!("remove {element}"),
         Op::Members => "all elements".to_string(),
+        Op::Sell { item, id, count } => format!("sale {id}: {count} of `{item}`"),
+        Op::Refund { item, id } => format!("take sale {id} of `{item}` back"),
+        Op::Stock { item } => format!("stock of `{item}`"),
     }
 }
 
@@ -106,6 +109,7 @@ pub fn reply(reply: &Reply) -> String {
         Reply::Done => "done".to_string(),
         Reply::No => "no".to_string(),
         Reply::Value(held) => value(*held),
+        Reply::Siblings(values) => format!("{} side by side", list(values.iter().map(Value::to_string), values.len())),
         Reply::Balances(balances) => list(balances.iter().map(Value::to_string), balances.len()),
         Reply::Elements(elements) => list(elements.iter().map(Value::to_string), elements.len()),
         Reply::Ledger(postings) => {

@@ -99,7 +99,8 @@ pub fn design(name: &str) -> Result<&'static store::About, Usage> {
 
 /// The workload of this name.
 pub fn workload(name: &str) -> Result<&'static Workload, Usage> {
-    let known = || rows(workloads::WORKLOADS, |workload| (workload.name, workload.about));
+    let all: Vec<&Workload> = workloads::WORKLOADS.iter().chain(workloads::CLAIMS).collect();
+    let known = || all.iter().map(|workload| (workload.name, workload.about)).collect::<Vec<_>>();
     workloads::find(name).ok_or_else(|| unknown("workload", name, &known()))
 }
 
@@ -126,6 +127,7 @@ pub fn plan(request: &Request) -> Result<Plan, Usage> {
         format: FORMAT,
         build: crate::build::hash().to_string(),
         design: request.design.clone(),
+        needs: store::needs(&request.design).expect("the design is known"),
         switches: request.switches.clone(),
         tier: request.tier,
         workload: request.workload.clone(),
@@ -185,7 +187,7 @@ pub fn check_plan(plan: &Plan) -> Result<(), Usage> {
 }
 
 /// Complains about a design that there is not, or a switch that it has not.
-fn switches(name: &str, switches: &[String]) -> Result<(), Usage> {
+pub fn switches(name: &str, switches: &[String]) -> Result<(), Usage> {
     let design = design(name)?;
     let known = |switch: &&String| design.switches.iter().any(|known| known.name == **switch);
     match switches.iter().find(|switch| !known(switch)) {

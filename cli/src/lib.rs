@@ -7,6 +7,7 @@
 pub mod assemble;
 pub mod build;
 pub mod commands;
+pub mod exploration;
 pub mod fits;
 pub mod folder;
 pub mod matrix;

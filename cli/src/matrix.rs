@@ -3,10 +3,11 @@
 use crate::assemble::{Request, Usage, design, nemesis, shape, workload};
 use harness::campaign::{Cell, Expected};
 use harness::files::Malformed;
+use harness::unserved::Side;
 use harness::{Seed, Time};
 use serde::Deserialize;
-use store::expected::{FAULTS, WORKLOADS, expected};
-use store::mutants::{MUTANTS, Mutant};
+use store::grid::{CROWDED, GRID, expected};
+use store::mutants::{MUTANTS, Mutant, STRAYED};
 
 /// A cell of the built-in matrix, or of a file, with the usual sizes.
 fn cell(design: &str, workload: &str, nemesis: &str, expected: Expected, seeds: (u64, u64)) -> Cell {
@@ -22,19 +23,20 @@ fn cell(design: &str, workload: &str, nemesis: &str, expected: Expected, seeds: 
         rate: usual.rate,
         settings: usual.settings,
         seeds,
+        mark: None,
         expected,
     }
 }
 
-/// Every design under every workload and fault.
+/// Every cell of the grid.
 pub fn built_in(seeds: u64) -> Vec<Cell> {
     let mut cells = Vec::new();
-    for design in store::designs() {
-        for workload in WORKLOADS {
-            for fault in FAULTS {
-                if let Some(expected) = expected(design.name, workload, fault) {
-                    cells.push(cell(design.name, workload, fault, expected, (1, seeds)));
-                }
+    for row in GRID {
+        for (fault, _) in row.cells() {
+            if let Some(expected) = expected(row.design, row.claim, fault) {
+                let usual = cell(row.design, row.claim, fault, expected, (1, seeds));
+                let crowd = if CROWDED.contains(&row.claim) { 2 } else { 1 };
+                cells.push(Cell { clients: usual.clients * crowd, rate: usual.rate * f64::from(crowd), ..usual });
             }
         }
     }
@@ -55,7 +57,8 @@ pub fn mutant_cell(mutant: &Mutant, on: bool) -> Cell {
     let expected = if on { Expected::Caught } else { Expected::Held };
     let usual = cell(mutant.design, mutant.workload, &nemesis, expected, (1, mutant.seeds));
     let switches = if on { vec![mutant.switch.to_string()] } else { Vec::new() };
-    Cell { switches, nodes: mutant.nodes, settings: (mutant.settings)(), ..usual }
+    let mark = on.then(|| STRAYED.to_string());
+    Cell { switches, mark, nodes: mutant.nodes, settings: (mutant.settings)(), ..usual }
 }
 
 /// A campaign file.
@@ -78,6 +81,8 @@ struct FileCell {
     expected: FileExpected,
     #[serde(default)]
     classes: Vec<String>,
+    side: Option<Side>,
+    mark: Option<String>,
     first_seed: Option<u64>,
     seeds: Option<u64>,
     nodes: Option<u8>,
@@ -94,6 +99,8 @@ enum FileExpected {
     Held,
     Violated,
     Maybe,
+    Unavailable,
+    Caught,
 }
 
 /// Reads a campaign file. `seeds` is how many a cell where the file does not say.
@@ -103,7 +110,8 @@ enum FileExpected {
 pub fn read(name: &str, text: &str, seeds: u64) -> Result<Vec<Cell>, Malformed> {
     let file: File = toml::from_str(text).map_err(|error| {
         let line = error.span().map_or(1, |span| 1 + text[..span.start].matches('\n').count());
-        let expected = "[[cell]] tables with design, workload, nemesis and expected (held, violated or maybe)";
+        let expected =
+            "[[cell]] tables with design, workload, nemesis and expected (held, violated, maybe, unavailable or caught)";
         Malformed::new(format!("{name}:{line}"), error.message(), expected)
     })?;
     let seeds = file.seeds.unwrap_or(seeds);
@@ -118,22 +126,7 @@ fn to_cell(place: &str, from: FileCell, seeds: u64) -> Result<Cell, Malformed> {
     for part in from.nemesis.split('+') {
         nemesis(part.trim()).map_err(unknown)?;
     }
-    if from.expected != FileExpected::Held && from.classes.is_empty() {
-        let expected = "classes = [\"double-ack\", …]: how it may be violated";
-        return Err(Malformed::new(place, "no classes are named", expected));
-    }
-    if from.expected == FileExpected::Held && !from.classes.is_empty() {
-        return Err(Malformed::new(
-            place,
-            "classes of a cell that must hold",
-            "no classes, or expected = \"violated\"",
-        ));
-    }
-    let expected = match from.expected {
-        FileExpected::Held => Expected::Held,
-        FileExpected::Violated => Expected::Violated(from.classes),
-        FileExpected::Maybe => Expected::Maybe(from.classes),
-    };
+    let expected = to_expected(place, &from)?;
     let seeds = (from.first_seed.unwrap_or(1), from.seeds.unwrap_or(seeds));
     if seeds.1 == 0 || seeds.0.checked_add(seeds.1).is_none() {
         let wrong = format!("{} seeds from seed {} on", seeds.1, seeds.0);
@@ -142,6 +135,7 @@ fn to_cell(place: &str, from: FileCell, seeds: u64) -> Result<Cell, Malformed> {
     let usual = cell(&from.design, &from.workload, &from.nemesis, expected, seeds);
     let made = Cell {
         switches: from.switches,
+        mark: from.mark,
         nodes: from.nodes.unwrap_or(usual.nodes),
         clients: from.clients.unwrap_or(usual.clients),
         time: from.time.map_or(usual.time, Time::from_seconds),
@@ -152,6 +146,27 @@ fn to_cell(place: &str, from: FileCell, seeds: u64) -> Result<Cell, Malformed> {
     let fits = crate::assemble::check(&request(&made, Seed(1)));
     fits.map_err(|usage| Malformed::new(place, usage, "a cell that can be run"))?;
     Ok(made)
+}
+
+fn to_expected(place: &str, from: &FileCell) -> Result<Expected, Malformed> {
+    let wrong = |wrong: &str, expected: &str| Err(Malformed::new(place, wrong, expected));
+    let violated = matches!(from.expected, FileExpected::Violated | FileExpected::Maybe);
+    if violated && from.classes.is_empty() {
+        return wrong("no classes are named", "classes = [\"double-ack\", …]: how it may be violated");
+    }
+    if !violated && !from.classes.is_empty() {
+        return wrong("classes of a cell that must hold", "no classes, or expected = \"violated\"");
+    }
+    if from.side.is_some() && from.expected != FileExpected::Unavailable {
+        return wrong("a side of a cell that must be served", "no side, or expected = \"unavailable\"");
+    }
+    Ok(match from.expected {
+        FileExpected::Held => Expected::Held,
+        FileExpected::Violated => Expected::Violated(from.classes.clone()),
+        FileExpected::Maybe => Expected::Maybe(from.classes.clone()),
+        FileExpected::Caught => Expected::Caught,
+        FileExpected::Unavailable => Expected::Unavailable(from.side.unwrap_or(Side::Hit)),
+    })
 }
 
 /// What to run for a cell with one seed.
@@ -207,6 +222,7 @@ time = 12.5
             (GOOD.replace("classes = [\"lost\"]", ""), "c.toml, cell 1: no classes are named"),
             (GOOD.replace("12.5", "0"), "c.toml, cell 1: --time takes"),
             (GOOD.replace("seeds = 3", "seeds = 0"), "c.toml, cell 1: 0 seeds from seed 1 on"),
+            (GOOD.replace("time", "side = \"hit\"\ntime"), "c.toml, cell 1: a side of a cell that must be served"),
             (GOOD.replace("violated", "held"), "c.toml, cell 1: classes of a cell that must hold"),
         ];
         for (text, expected) in cases {
@@ -216,10 +232,8 @@ time = 12.5
     }
 
     #[test]
-    fn the_built_in_matrix_knows_every_design_workload_and_fault() {
-        let cells = built_in(20);
-        assert_eq!(cells.len(), store::designs().count() * WORKLOADS.len() * FAULTS.len());
-        for cell in cells {
+    fn every_cell_of_the_grid_can_be_run() {
+        for cell in built_in(20) {
             crate::assemble::check(&request(&cell, Seed(1))).expect("a cell that can be run");
         }
     }

@@ -25,7 +25,8 @@ fn refused(dir: &Path, words: &str, expected: &[&str]) -> Ended {
 fn unknown_names_show_the_names_that_there_are() {
     let dir = folder();
     let designs: Vec<&str> = store::designs().map(|design| design.name).collect();
-    let workloads: Vec<&str> = workloads::WORKLOADS.iter().map(|workload| workload.name).collect();
+    let workloads: Vec<&str> =
+        workloads::WORKLOADS.iter().chain(workloads::CLAIMS).map(|workload| workload.name).collect();
     let nemeses: Vec<&str> = nemesis::NEMESES.iter().map(|nemesis| nemesis.name).collect();
     let checkers: Vec<&str> = checkers::CHECKERS.iter().map(|checker| checker.name).collect();
     let formats: Vec<&str> = reports::FORMATS.iter().map(|format| format.name).collect();
@@ -43,7 +44,11 @@ fn unknown_names_show_the_names_that_there_are() {
         ("campaign --design meteor", "design", &designs),
         ("campaign --workload meteor", "workload", &workloads),
         ("campaign --fault meteor", "nemesis", &nemeses),
-        ("list meteor", "table", &["designs", "switches", "workloads", "nemeses", "checkers", "models", "formats"]),
+        (
+            "list meteor",
+            "table",
+            &["designs", "switches", "workloads", "claims", "nemeses", "checkers", "models", "formats"],
+        ),
     ];
     for (words, kind, known) in cases {
         let ended = refused(dir.path(), words, &[&format!("there is no {kind} \"meteor\"")]);

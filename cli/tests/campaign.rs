@@ -57,7 +57,12 @@ fn as_expected_is_green_and_keeps_nothing() {
     let kept = perjury(dir.path(), "campaign c.toml --out kept");
     assert_eq!((kept.code, &kept.out), (0, &ended.out));
     let caught = dir.path().join("kept/sl-async-fo-registration-isolate-leader");
-    assert_eq!(fs::read_dir(caught).expect("the caught run is kept").count(), 1);
+    assert_eq!(fs::read_dir(&caught).expect("the caught run is kept").count(), 1);
+    let index = fs::read_to_string(dir.path().join("kept/index.html")).expect("an index");
+    let report = index.split("href=\"").find_map(|part| part.split_once("/report.html\"").map(|(folder, _)| folder));
+    let report = dir.path().join("kept").join(report.expect("a link to a report")).join("report.html");
+    assert!(report.exists(), "{} is not there", report.display());
+    assert_eq!(index.matches("/report.html\"").count(), 3, "each cell leads to a report");
 }
 
 #[test]
@@ -96,6 +101,76 @@ fn a_wrong_class_and_a_vacuous_cell_are_not_as_expected() {
         let ended = perjury(dir.path(), "campaign c.toml");
         assert_eq!(ended.code, 4, "{ended:?}");
         assert!(ended.out.contains(expected), "{}", ended.out);
+    }
+}
+
+#[test]
+fn a_vacuous_cell_is_inconclusive() {
+    let dir = folder();
+    fs::write(dir.path().join("c.toml"), MISSED.replace("halves", "nothing").replace("violated", "maybe"))
+        .expect("written");
+    let ended = perjury(dir.path(), "campaign c.toml");
+    assert!(ended.out.contains("?v 0/2") && ended.out.contains("0 not as expected, 1 inconclusive"), "{}", ended.out);
+}
+
+const CUT: &str = "seeds = 8
+[[cell]]
+design = \"DESIGN\"
+workload = \"total\"
+nemesis = \"isolate-leader\"
+expected = \"unavailable\"
+";
+
+#[test]
+fn a_design_that_serves_the_side_that_is_cut_off_is_not_unavailable_there() {
+    let dir = folder();
+    let campaign = |design: &str, seeds: u64| {
+        let text = CUT.replace("DESIGN", design).replace("seeds = 8", &format!("seeds = {seeds}"));
+        fs::write(dir.path().join("c.toml"), text).expect("written");
+        perjury(dir.path(), "campaign c.toml --json")
+    };
+    let cell = |out: &str| serde_json::from_str::<Value>(out).expect("JSON")["cells"][0].clone();
+    let right = campaign("raft", 8);
+    assert_eq!(right.code, 0, "{right:?}");
+    let unserved = &cell(&right.out)["observed"]["unserved"];
+    assert!(unserved["during"]["tried"].as_u64() >= Some(50), "{unserved}");
+    // What it says is true all the while: no checker complains.
+    let served = campaign("sl-async-fo", 8);
+    let (code, cell_of) = (served.code, cell(&served.out));
+    assert_eq!(
+        (code, &cell_of["observed"]["held"], &cell_of["inconclusive"]),
+        (4, &Value::from(8), &Value::from(false))
+    );
+    let why = cell_of["surprise"].as_str().unwrap_or_default();
+    assert!(why.starts_with("the cut side was served while faults lasted: "), "{why}");
+    let few = campaign("raft", 1);
+    let (code, cell_of) = (few.code, cell(&few.out));
+    assert_eq!((code, &cell_of["inconclusive"]), (4, &Value::from(true)), "{cell_of}");
+    assert!(cell_of["surprise"].as_str().is_some_and(|why| why.contains("50 are needed")), "{cell_of}");
+}
+
+const BUG: &str = "seeds = 10
+[[cell]]
+design = \"raft\"
+switches = [\"BUG\"]
+workload = \"set\"
+nemesis = \"calm\"
+expected = \"caught\"
+mark = \"strayed\"
+";
+
+#[test]
+fn a_bug_that_nothing_catches_was_never_reached_or_is_masked() {
+    let dir = folder();
+    // Nobody asks twice without a fault, and everybody votes; but nobody forgets a vote who is never killed.
+    for (bug, says) in [
+        ("no-dedup", "the bug survived; never reached: no run hit the mark \"strayed\""),
+        ("vote-not-persisted", "the bug survived; masked: 10 of 10 runs reached it, and nothing came of it"),
+    ] {
+        fs::write(dir.path().join("c.toml"), BUG.replace("BUG", bug)).expect("written");
+        let ended = perjury(dir.path(), "campaign c.toml");
+        assert_eq!(ended.code, 4, "{ended:?}");
+        assert!(ended.out.contains(says), "{}", ended.out);
     }
 }
 
@@ -145,9 +220,10 @@ fn filters_choose_cells() {
     assert_eq!(one, [["ll-quorum", "set", "halves"].map(String::from)]);
     let row = names("--design raft --fault kill");
     assert!(row.iter().all(|[design, _, nemesis]| (design.as_str(), nemesis.as_str()) == ("raft", "kill")), "{row:?}");
-    assert_eq!(row.len(), workloads::WORKLOADS.len());
+    let rows = |wanted: fn(&store::grid::Row) -> bool| store::grid::GRID.iter().filter(|row| wanted(row)).count();
+    assert_eq!(row.len(), rows(|row| row.design == "raft"));
     let column = names("--workload bank --fault calm");
-    assert_eq!(column.len(), store::designs().count());
+    assert_eq!(column.len(), rows(|row| row.claim == "bank"));
 }
 
 #[test]
@@ -161,6 +237,16 @@ fn the_table_does_not_depend_on_the_number_of_jobs() {
         |out: &str| out.lines().filter(|line| !line.contains("perjury replay")).map(String::from).collect::<Vec<_>>();
     assert_eq!((one.code, said(&one.out)), (three.code, said(&three.out)));
     assert!(said(&one.out).len() > 16, "{}", one.out);
+    let json = |jobs: usize| {
+        let ended =
+            perjury(dir.path(), &format!("campaign --seeds 2 --fault halves --json --out json{jobs} --jobs {jobs}"));
+        let mut json: Value = serde_json::from_str(&ended.out).expect("JSON");
+        for cell in json["cells"].as_array_mut().expect("cells") {
+            assert!(cell["replay"].take().as_array().is_some_and(|commands| !commands.is_empty()), "nothing was kept");
+        }
+        json
+    };
+    assert_eq!(json(1), json(3));
 }
 
 #[test]

@@ -20,6 +20,11 @@ const SEEN_BY: &[(&str, bool, bool)] = &[
     ("commit-old-term", false, true),
     ("read-before-noop", true, false),
     ("no-dedup", true, false),
+    ("count-twice", true, false),
+    ("short-write", true, false),
+    ("no-tie-break", true, false),
+    ("adding-join", true, false),
+    ("collect-early", true, false),
 ];
 
 #[test]

@@ -7,8 +7,8 @@ use harness::client::Style;
 use harness::node::{Mark, Timer};
 use harness::verdict::judge;
 use harness::{
-    Budget, Checker, Input, LocalClock, Node, NodeId, Op, Opinion, Outbox, Outcome, Plan, Reply, Run, Seed, Verdict,
-    View,
+    Budget, Checker, Input, LocalClock, Needs, Node, NodeId, Op, Opinion, Outbox, Outcome, Plan, Reply, Run, Seed,
+    Verdict, View,
 };
 use perjury::assemble::{Request, plan, try_out};
 use std::sync::atomic::AtomicBool;
@@ -51,6 +51,39 @@ fn one_fault_without_effect_among_others_is_vacuous() {
 }
 
 #[test]
+fn a_fault_that_leaves_nobody_a_way_to_be_served_is_judged_by_what_was_tried() {
+    let usual = |design: &str, nemesis: &str| {
+        let (design, nemesis) = (design.to_string(), nemesis.to_string());
+        plan(&Request { design, nemesis, ..Request::default() }).expect("known names")
+    };
+    for (design, nemesis) in [("sl-async", "kill"), ("sl-sync", "halves")] {
+        let planned = usual(design, nemesis);
+        assert_eq!(verdict(&planned), Verdict::Held, "{design}");
+        // Of a design that can do without any certain node it would be nothing.
+        let spoilt = Plan { needs: Needs::default(), ..planned.clone() };
+        assert!(vacuous(verdict(&spoilt)).contains(" operations during "), "{design}");
+        let (strike, mut silent) = (&planned.strikes[0], planned.clone());
+        let harness::When::At(from) = strike.when else { panic!("{strike:?}") };
+        silent.asks.retain(|ask| ask.at < from || ask.at > from + strike.lasts);
+        assert!(vacuous(verdict(&silent)).contains(" operations tried during "), "{design}");
+    }
+}
+
+#[test]
+fn whom_a_cut_leaves_with_what_they_need_must_be_served() {
+    // Beside a leader that is cut off a fifth of all clients can be served: a fifth of what is asked for elsewhere is enough.
+    let request = Request { design: "sl-async".to_string(), rate: 8.0, ..Request::default() };
+    let planned = plan(&request).expect("known names");
+    let spoilt = Plan { needs: Needs::default(), ..planned.clone() };
+    assert_eq!(verdict(&planned), Verdict::Held);
+    assert!(vacuous(verdict(&spoilt)).ends_with(", 20 are needed"));
+    // If they do not ask, nobody is served.
+    let mut silent = planned;
+    silent.asks.retain(|ask| ask.client.0 % 5 != 0);
+    assert!(vacuous(verdict(&silent)).ends_with(", 4 are needed"));
+}
+
+#[test]
 fn strikes_without_faults_enough_are_vacuous() {
     let mut gentle = held();
     gentle.strikes.truncate(1);
@@ -84,7 +117,11 @@ fn a_generator_without_reads_is_vacuous() {
         blind.asks.retain(|ask| !ask.op.is_read());
         blind.finals.clear();
         let why = vacuous(verdict(&blind));
-        let expected = ["no read was acknowledged, so nothing could be seen to be wrong", "nobody ever asked to read"];
+        let expected = [
+            "no read was acknowledged, so nothing could be seen to be wrong",
+            "nobody ever asked to read",
+            "no client read a register after it had written it",
+        ];
         assert!(expected.contains(&why.as_str()), "{}: {why}", workload.name);
     }
 }

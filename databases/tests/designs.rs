@@ -31,12 +31,13 @@ fn plan(design: &str, faults: &[Fault]) -> Plan {
     let time = SECOND + MS * 2200 * faults.len() as u64;
     let ask = |number: u64| {
         let (at, client) = (EVERY * number, ClientId(number as u32 % CLIENTS));
-        Ask { at, client, op: Op::Add { element: number as Value } }
+        Ask::new(at, client, Op::Add { element: number as Value })
     };
     Plan {
         format: FORMAT,
         build: String::new(),
         design: design.to_string(),
+        needs: harness::Needs::default(),
         switches: Vec::new(),
         tier: Tier::Local,
         workload: "set".to_string(),
@@ -124,4 +125,41 @@ fn ml_lww_serves() {
 #[test]
 fn ll_quorum_serves() {
     serves("ll-quorum");
+}
+
+/// A leader that nobody replaces: while it is away nobody writes, and afterwards everybody does.
+#[test]
+fn sl_sync_serves() {
+    serves("sl-sync");
+}
+
+/// Reads beside a follower, writes at the leader.
+#[test]
+fn sl_async_fr_serves() {
+    serves("sl-async-fr");
+}
+
+#[test]
+fn sl_semi_serves() {
+    serves("sl-semi");
+}
+
+#[test]
+fn ll_abd_serves() {
+    serves("ll-abd");
+}
+
+#[test]
+fn ll_sloppy_serves() {
+    serves("ll-sloppy");
+}
+
+#[test]
+fn ml_dvv_serves() {
+    serves("ml-dvv");
+}
+
+#[test]
+fn ml_crdt_serves() {
+    serves("ml-crdt");
 }

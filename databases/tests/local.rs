@@ -41,6 +41,7 @@ fn plan(design: &str) -> Plan {
         format: FORMAT,
         build: String::new(),
         design: design.to_string(),
+        needs: harness::Needs::default(),
         switches: Vec::new(),
         tier: Tier::Local,
         workload: "none".to_string(),
@@ -87,7 +88,7 @@ impl Bench {
 
     fn submit(&mut self, client: usize, op: &Op) -> ProcessId {
         let process = ProcessId(self.processes[client]);
-        self.cluster.submit(process, op).unwrap();
+        self.cluster.submit(process, op, None).unwrap();
         process
     }
 

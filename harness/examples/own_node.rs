@@ -75,14 +75,12 @@ impl Mark for Nothing {
 /// Client 0, beside n1, writes 1, 2, 3, …; client 1, beside n2, reads. Twice the link is cut for two seconds.
 fn plan() -> Plan {
     let key = || "x".into();
-    let ask = |turn: u64| Ask {
-        at: MS * 50 * turn,
-        client: ClientId((turn % 2) as u32),
-        op: if turn.is_multiple_of(2) {
-            Op::Write { key: key(), value: turn as Value / 2 + 1 }
-        } else {
-            Op::Read { key: key() }
-        },
+    let ask = |turn: u64| {
+        let op = match turn.is_multiple_of(2) {
+            true => Op::Write { key: key(), value: turn as Value / 2 + 1 },
+            false => Op::Read { key: key() },
+        };
+        Ask::new(MS * 50 * turn, ClientId((turn % 2) as u32), op)
     };
     let cut = Fault::Partition(Cut::Isolate(Target::Node(NodeId(1))));
     let strike = |second| Strike { when: When::At(SECOND * second), fault: cut.clone(), lasts: SECOND * 2 };
@@ -98,6 +96,7 @@ fn plan() -> Plan {
         format: FORMAT,
         build: String::new(),
         design: "own".into(),
+        needs: harness::Needs::default(),
         switches: Vec::new(),
         tier: Tier::Sim,
         workload: "own".into(),

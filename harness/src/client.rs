@@ -16,6 +16,23 @@ pub enum Style {
     FollowLeader,
     /// Asks its home node, once.
     Sticky,
+    /// Reads as [`Style::Sticky`], everything else as [`Style::FollowLeader`].
+    ReadAtHome,
+}
+
+impl Style {
+    /// True where clients cannot all be served before somebody leads.
+    pub fn needs_leader(self) -> bool {
+        self != Style::Sticky
+    }
+    /// How an operation is asked: one of the two plain styles.
+    pub fn way(self, op: &Op) -> Style {
+        match self {
+            Style::ReadAtHome if op.is_read() => Style::Sticky,
+            Style::ReadAtHome => Style::FollowLeader,
+            plain => plain,
+        }
+    }
 }
 
 /// A client and its open request.
@@ -39,6 +56,8 @@ pub struct Open {
     pub deadline: Time,
     /// Counts attempts: a time-out of an earlier one is stale.
     pub attempt: u32,
+    /// One of the two plain styles.
+    way: Style,
     asked: NodeId,
     /// Nodes that may still act on an attempt.
     uncertain: Vec<NodeId>,
@@ -84,15 +103,17 @@ impl Client {
         self.open.as_ref()
     }
 
-    /// Begins an operation. The driver calls [`Client::deadline`] when `open().deadline` comes.
+    /// Begins an operation, at `first` if somebody is named. The driver calls [`Client::deadline`] when `open().deadline` comes.
     ///
     /// # Panics
     /// If another one is open.
-    pub fn begin(&mut self, now: Time, id: RequestId, op: Op, settings: &Settings) -> Move {
+    pub fn begin(&mut self, now: Time, id: RequestId, op: Op, first: Option<NodeId>, settings: &Settings) -> Move {
         assert!(self.open.is_none(), "a client asks one thing at a time");
-        let (deadline, asked) = (now + settings.request_timeout, self.believed);
+        let (deadline, way) = (now + settings.request_timeout, self.style.way(&op));
+        let usual = if way == Style::Sticky { self.home } else { self.believed };
+        let asked = first.unwrap_or(usual);
         let last = Reason::TimedOut;
-        self.open = Some(Open { id, op, deadline, attempt: 0, asked, uncertain: Vec::new(), last });
+        self.open = Some(Open { id, op, deadline, attempt: 0, way, asked, uncertain: Vec::new(), last });
         self.ask(now, settings)
     }
 
@@ -101,7 +122,7 @@ impl Client {
         let Some(open) = self.open.as_mut() else { return Move::Wait };
         match outcome {
             Outcome::Ok(_) => {
-                if self.style == Style::FollowLeader {
+                if open.way == Style::FollowLeader {
                     self.believed = from;
                 }
                 self.done(outcome)
@@ -113,10 +134,10 @@ impl Client {
                 }
                 let stale = open.asked != from;
                 open.last = reason.clone();
-                match self.style {
+                match open.way {
                     Style::Sticky if open.uncertain.is_empty() => self.done(Outcome::Failed(reason)),
                     Style::FollowLeader if !stale => self.elsewhere(now, from, &reason),
-                    Style::Sticky | Style::FollowLeader => Move::Wait,
+                    _ => Move::Wait,
                 }
             }
         }
@@ -149,7 +170,7 @@ impl Client {
             true => Outcome::Failed(open.last.clone()),
             false => Outcome::Unknown(Reason::TimedOut),
         };
-        if self.style == Style::FollowLeader {
+        if open.way == Style::FollowLeader {
             self.believed = NodeId((open.asked.0 + 1) % self.nodes);
         }
         self.done(outcome)
@@ -159,9 +180,9 @@ impl Client {
         let open = self.open.as_mut().expect("a request is open");
         open.attempt += 1;
         open.uncertain.push(open.asked);
-        let give_up = match self.style {
+        let give_up = match open.way {
             Style::FollowLeader => now + settings.attempt_timeout,
-            Style::Sticky => Time::NEVER,
+            _ => Time::NEVER,
         };
         Move::Ask { node: open.asked, attempt: open.attempt, give_up }
     }
@@ -181,5 +202,61 @@ impl Client {
     fn done(&mut self, outcome: Outcome) -> Move {
         self.open = None;
         Move::Done(outcome)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::op::Reply;
+
+    #[test]
+    fn reads_stay_at_home_while_writes_follow_the_leader() {
+        let (home, leader, settings) = (NodeId(2), NodeId(0), Settings::default());
+        let mut client = Client::new(Style::ReadAtHome, 3, home);
+        let id = |number| RequestId { session: 7, number };
+        let asked = |next: Move| match next {
+            Move::Ask { node, give_up, .. } => (node, give_up < Time::NEVER),
+            other => panic!("{other:?}"),
+        };
+        let write = Op::Write { key: "x".into(), value: 1 };
+        assert_eq!(asked(client.begin(Time::ZERO, id(1), write.clone(), None, &settings)), (home, true));
+        let hint = Outcome::Failed(Reason::NotLeader { hint: Some(leader) });
+        let Move::Pause { until, attempt } = client.answered(MS, home, hint) else { panic!("it follows the hint") };
+        assert_eq!(asked(client.ask_again(until, id(1), attempt, &settings)), (leader, true));
+        let done = Outcome::Ok(Reply::Done);
+        assert_eq!(client.answered(until, leader, done.clone()), Move::Done(done.clone()));
+
+        // A read asks home and waits there; a write remembers who leads.
+        assert_eq!(asked(client.begin(until, id(2), Op::Read { key: "x".into() }, None, &settings)), (home, false));
+        let refused = Outcome::Failed(Reason::Refused);
+        assert_eq!(client.answered(until, home, refused.clone()), Move::Done(refused));
+        assert_eq!(asked(client.begin(until, id(3), write, None, &settings)), (leader, true));
+    }
+
+    const ID: RequestId = RequestId { session: 0, number: 1 };
+
+    /// Whom a client beside n1 asks first, and after n3 has told it that n2 leads.
+    fn asked(style: Style, first: Option<NodeId>) -> (Move, Move) {
+        let (mut client, settings) = (Client::new(style, 3, NodeId(0)), Settings::default());
+        let begun = client.begin(Time::ZERO, ID, Op::Members, first, &settings);
+        let hint = Reason::NotLeader { hint: Some(NodeId(1)) };
+        (begun, client.answered(MS, NodeId(2), Outcome::Failed(hint)))
+    }
+
+    fn whom(begun: &Move) -> NodeId {
+        let Move::Ask { node, .. } = begun else { panic!("{begun:?}") };
+        *node
+    }
+
+    #[test]
+    fn a_roaming_client_asks_the_node_that_is_named_and_then_does_as_its_style_says() {
+        assert_eq!(whom(&asked(Style::Sticky, None).0), NodeId(0));
+        let (begun, refused) = asked(Style::Sticky, Some(NodeId(2)));
+        assert_eq!(whom(&begun), NodeId(2));
+        assert!(matches!(refused, Move::Done(Outcome::Failed(_))), "{refused:?}");
+        let (begun, refused) = asked(Style::FollowLeader, Some(NodeId(2)));
+        assert_eq!(whom(&begun), NodeId(2));
+        assert!(matches!(refused, Move::Pause { .. }), "it follows the hint: {refused:?}");
     }
 }

@@ -50,8 +50,8 @@ pub trait Cluster {
     fn watch(&mut self, marks: &[String]);
     /// True when clients can be served: somebody leads, where the design has leaders.
     fn ready(&mut self) -> bool;
-    /// Asks on behalf of a process, which has no other request open.
-    fn submit(&mut self, process: ProcessId, op: &Op) -> Result<(), Trouble>;
+    /// Asks on behalf of a process, which has no other request open: `first` before all others, where somebody is named.
+    fn submit(&mut self, process: ProcessId, op: &Op, first: Option<NodeId>) -> Result<(), Trouble>;
     /// Hurts the cluster. Returns the fault with its targets resolved.
     fn inject(&mut self, fault: &Fault) -> Result<(FaultId, Fault), Trouble>;
     /// Ends a fault and says what it did.

@@ -130,10 +130,6 @@ pub struct Effect {
 }
 
 impl Fault {
-    /// True where the fault leaves no node able to serve, so that only attempts can be counted while it lasts.
-    pub fn stops_everybody(&self) -> bool {
-        matches!(self, Fault::Kill(Target::All) | Fault::PowerLoss(Target::All) | Fault::Pause(Target::All))
-    }
     /// The nodes that a resolved fault concerns: the smaller side of a partition, the victim of anything else. Empty where it concerns all.
     pub fn nodes(&self, cluster: usize) -> Vec<NodeId> {
         let target = match self {

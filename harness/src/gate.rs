@@ -2,6 +2,7 @@
 
 use crate::fault::{Strike, When};
 use crate::history::{FaultInterval, What};
+use crate::needs;
 use crate::op::Reply;
 use crate::outcome::Outcome;
 use crate::time::Time;
@@ -12,7 +13,8 @@ use std::collections::BTreeSet;
 pub const ACKNOWLEDGED: usize = 100;
 /// Faults that a run needs, unless its nemesis is `calm`.
 pub const ROUNDS: usize = 2;
-/// Acknowledged operations that are needed before, during and after each fault.
+/// Acknowledged operations that are needed before, during and after each fault; during it fewer, in proportion, where it
+/// leaves some clients no way to be served ([`crate::needs`]), and as many must be tried.
 pub const AROUND: usize = 20;
 /// The nemesis that does nothing on purpose.
 pub const CALM: &str = "calm";
@@ -97,7 +99,7 @@ fn too_gentle(run: &Run, seen: &Seen) -> Option<String> {
         };
         return Some(format!("\"{fault}\" never struck: {why}"));
     }
-    run.faults.iter().find_map(|fault| ineffective(fault).or_else(|| unseen(fault, seen)))
+    run.faults.iter().find_map(|fault| ineffective(fault).or_else(|| unseen(run, fault, seen)))
 }
 
 fn ineffective(fault: &FaultInterval) -> Option<String> {
@@ -109,16 +111,17 @@ fn ineffective(fault: &FaultInterval) -> Option<String> {
 }
 
 /// Too little happened around the fault for it to matter.
-fn unseen(fault: &FaultInterval, seen: &Seen) -> Option<String> {
+fn unseen(run: &Run, fault: &FaultInterval, seen: &Seen) -> Option<String> {
     let (began, ended) = (fault.began, fault.ended);
     let count = |times: &[Time], low: Time, high: Time| times.iter().filter(|t| low <= **t && **t < high).count();
-    // Where the fault leaves nobody able to serve, attempts are all that can be counted.
-    let during = if fault.fault.stops_everybody() { &seen.asked } else { &seen.acknowledged };
+    // Whom the fault leaves no way to be served can only try.
+    let hopeful = AROUND * needs::hopeful(&run.plan, &fault.fault) / run.plan.clients as usize;
     let parts = [
-        ("before", count(&seen.acknowledged, Time::ZERO, began)),
-        ("during", count(during, began, ended)),
-        ("after", count(&seen.acknowledged, ended, Time::NEVER)),
+        ("before", count(&seen.acknowledged, Time::ZERO, began), AROUND),
+        ("tried during", count(&seen.asked, began, ended), AROUND),
+        ("during", count(&seen.acknowledged, began, ended), hopeful),
+        ("after", count(&seen.acknowledged, ended, Time::NEVER), AROUND),
     ];
-    let (part, operations) = parts.into_iter().find(|(_, operations)| *operations < AROUND)?;
-    Some(format!("only {operations} operations {part} \"{}\" at {began}, {AROUND} are needed", fault.fault))
+    let (part, operations, needed) = parts.into_iter().find(|(_, operations, needed)| operations < needed)?;
+    Some(format!("only {operations} operations {part} \"{}\" at {began}, {needed} are needed", fault.fault))
 }

@@ -4,6 +4,7 @@
 
 use crate::node::{NodeId, View};
 use std::collections::BTreeMap;
+use std::hash::{Hash, Hasher};
 
 /// At most one node leads in a term.
 pub const ONE_LEADER: &str = "one leader a term";
@@ -20,7 +21,26 @@ pub struct Invariants {
     last: Vec<View>,
 }
 
+/// Equal are those that will find the same from here on. Who held a prefix first only changes the words.
+impl PartialEq for Invariants {
+    fn eq(&self, other: &Invariants) -> bool {
+        self.leaders == other.leaders && self.digests().eq(other.digests())
+    }
+}
+
+impl Hash for Invariants {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.leaders.hash(state);
+        self.digests().for_each(|prefix| prefix.hash(state));
+    }
+}
+
 impl Invariants {
+    /// Each length of a committed prefix that was seen, with its digest.
+    fn digests(&self) -> impl Iterator<Item = (u64, u64)> {
+        self.prefixes.iter().map(|(length, (digest, _))| (*length, *digest))
+    }
+
     /// Looks at a node after a step. Returns what is wrong, once for each new sight of it.
     pub fn see(&mut self, node: NodeId, view: View) -> Option<(&'static str, String)> {
         if self.last.len() <= node.index() {

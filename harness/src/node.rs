@@ -56,6 +56,10 @@ pub trait Timer: Copy + Debug + Eq + Hash + 'static {
     fn index(self) -> usize;
     /// The inverse of [`Timer::index`].
     fn at(index: usize) -> Self;
+    /// As scripts spell it.
+    fn name(self) -> String {
+        format!("{self:?}").to_lowercase()
+    }
 }
 
 /// Declares a [`Timer`]: an enum with a doc comment for each.

@@ -12,12 +12,15 @@ pub type Account = u16;
 
 /// What every account holds before the first transfer.
 pub const OPENING_BALANCE: Value = 100;
+/// How many of each item there are before the first sale.
+pub const OPENING_STOCK: Value = 20;
 
 /// One request of one client. The fields say themselves what they are.
 #[allow(missing_docs)]
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Op {
-    /// What does the register hold? Answered by [`Reply::Value`]; a register never written holds nothing.
+    /// What does the register hold? Answered by [`Reply::Value`], or by [`Reply::Siblings`] where a system shows conflicts; a
+    /// register never written holds nothing.
     Read { key: Key },
     /// Put `value` there, whatever is there. Answered by [`Reply::Done`].
     Write { key: Key, value: Value },
@@ -25,7 +28,7 @@ pub enum Op {
     Cas { key: Key, from: Value, to: Value },
     /// Make `owner` the owner of `name` if nobody else is. Answered by [`Reply::Done`] or [`Reply::No`].
     Claim { name: Key, owner: Value },
-    /// Who owns the name? Answered by [`Reply::Value`].
+    /// Who owns the name? Answered by [`Reply::Value`] or [`Reply::Siblings`].
     Owner { name: Key },
     /// Move money unless the source would go below zero. `id` is unique in a run. Answered by [`Reply::Done`] or [`Reply::No`].
     Transfer { id: Value, from: Account, to: Account, amount: Value },
@@ -39,6 +42,12 @@ pub enum Op {
     Remove { element: Value },
     /// All elements. Answered by [`Reply::Elements`].
     Members,
+    /// Take `count` of the item out of stock if so many are left. `id` is unique in a run. Answered by [`Reply::Done`] or [`Reply::No`].
+    Sell { item: Key, id: Value, count: Value },
+    /// Put back what the sale called `id` took, once. Answered by [`Reply::Done`], or [`Reply::No`] where there is no such sale.
+    Refund { item: Key, id: Value },
+    /// How many of the item are left? Answered by [`Reply::Value`].
+    Stock { item: Key },
 }
 
 /// One line of an account: a transfer that took money (`amount` below zero) or brought it.
@@ -59,8 +68,11 @@ pub enum Reply {
     Done,
     /// The condition did not hold and nothing changed: an answer, not a failure.
     No,
-    /// A register's value or a name's owner; `None` where there is none.
+    /// A register's value, a name's owner, an item's stock; `None` where there is none.
     Value(Option<Value>),
+    /// Several values at once, in ascending order: they were written side by side, and the system leaves it to the client to
+    /// choose. Two at least; in place of [`Reply::Value`].
+    Siblings(Vec<Value>),
     /// One balance an account, in order.
     Balances(Vec<Value>),
     /// Postings, by account and then in the order in which they were made.
@@ -84,18 +96,28 @@ impl Op {
             Op::Add { .. } => "add",
             Op::Remove { .. } => "remove",
             Op::Members => "members",
+            Op::Sell { .. } => "sell",
+            Op::Refund { .. } => "refund",
+            Op::Stock { .. } => "stock",
         }
     }
     /// True if it changes nothing.
     pub fn is_read(&self) -> bool {
         match self {
-            Op::Read { .. } | Op::Owner { .. } | Op::Balances { .. } | Op::Ledger { .. } | Op::Members => true,
+            Op::Read { .. }
+            | Op::Owner { .. }
+            | Op::Balances { .. }
+            | Op::Ledger { .. }
+            | Op::Members
+            | Op::Stock { .. } => true,
             Op::Write { .. }
             | Op::Cas { .. }
             | Op::Claim { .. }
             | Op::Transfer { .. }
             | Op::Add { .. }
-            | Op::Remove { .. } => false,
+            | Op::Remove { .. }
+            | Op::Sell { .. }
+            | Op::Refund { .. } => false,
         }
     }
 }

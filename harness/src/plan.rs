@@ -1,6 +1,7 @@
 //! A run's plan: everything that is decided before it starts, as data that is written down, replayed and shrunk.
 
 use crate::fault::Strike;
+use crate::needs::Needs;
 use crate::node::NodeId;
 use crate::op::Op;
 use crate::seed::Seed;
@@ -25,6 +26,9 @@ pub struct Plan {
     pub build: String,
     /// The system under test, by its name in the table of designs.
     pub design: String,
+    /// Whom that design needs for a write. Left out of files where it is no certain node.
+    #[serde(default, skip_serializing_if = "Needs::usual")]
+    pub needs: Needs,
     /// Deliberate bugs that are switched on in it, by name.
     pub switches: Vec<String>,
     /// Where its nodes live.
@@ -70,6 +74,16 @@ pub struct Ask {
     pub client: ClientId,
     /// What.
     pub op: Op,
+    /// Whom first, where the client roams; else it asks whom its design says. Left out of files where nobody is named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node: Option<NodeId>,
+}
+
+impl Ask {
+    /// A request of a client that stays where it is.
+    pub fn new(at: Time, client: ClientId, op: Op) -> Ask {
+        Ask { at, client, op, node: None }
+    }
 }
 
 /// Magnitudes of a system's own times. The default keeps the ratios that make expected verdicts decidable:

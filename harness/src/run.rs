@@ -3,6 +3,7 @@
 use crate::cluster::{Cluster, FaultId, Happening, Trouble};
 use crate::fault::When;
 use crate::history::{Event, History, Phase, ProcessId, What};
+use crate::node::NodeId;
 use crate::op::Op;
 use crate::outcome::Outcome;
 use crate::plan::{Ask, Plan};
@@ -158,7 +159,7 @@ impl<'a> Test<'a> {
         while left.iter().any(|ops| !ops.is_empty()) {
             for (reader, ops) in left.iter().enumerate() {
                 if let (Some((op, _)), None) = (ops.front(), &self.askers[reader].open) {
-                    self.ask(reader, op.clone())?;
+                    self.ask(reader, op.clone(), None)?;
                 }
             }
             let deadline = self.now() + self.plan.settings.request_timeout * 3;
@@ -246,16 +247,16 @@ impl<'a> Test<'a> {
             let due = asker.open.is_none()
                 && asker.asks.front().is_some_and(|ask| ask.at <= self.cluster.now().since(self.start));
             if let Some(ask) = asker.asks.pop_front_if(|_| due) {
-                self.ask(client, ask.op)?;
+                self.ask(client, ask.op, ask.node)?;
             }
         }
         Ok(())
     }
 
-    fn ask(&mut self, client: usize, op: Op) -> Result<(), Trouble> {
+    fn ask(&mut self, client: usize, op: Op, first: Option<NodeId>) -> Result<(), Trouble> {
         let process = self.askers[client].process;
         self.record(What::Invoke { process, op: op.clone() });
-        self.cluster.submit(process, &op)?;
+        self.cluster.submit(process, &op, first)?;
         self.askers[client].open = Some(op);
         Ok(())
     }

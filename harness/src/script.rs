@@ -34,8 +34,13 @@
 
 mod parse;
 mod play;
+mod write;
+
+pub use parse::operation;
+pub use write::{head, spelt};
 
 use crate::files::Malformed;
+use crate::needs::Needs;
 use crate::node::{Node, NodeId};
 use crate::op::Op;
 use crate::plan::{FORMAT, Plan, Settings, Tier};
@@ -129,6 +134,7 @@ impl Script {
             format: FORMAT,
             build: String::new(),
             design: self.design.clone(),
+            needs: Needs::default(),
             switches: switches.to_vec(),
             tier: Tier::Sim,
             workload: self.workload.clone(),

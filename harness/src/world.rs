@@ -1,17 +1,19 @@
 //! A cluster as a value: nodes, and disks with what is synced and what is not.
 //!
-//! A driver (the simulator, a script) owns the network, the clocks and the order of things. A step that panics is
-//! a finding about the node, not a crash of the harness.
+//! A driver (the simulator, a script, the explorer) owns the network, the clocks and the order of things. A step that panics
+//! is a finding about the node, not a crash of the harness. A copy of a world shares with it every node that neither steps.
 
 use crate::node::{Input, LocalClock, Node, NodeId, Outbox, View};
 use std::collections::VecDeque;
+use std::hash::{Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 /// Every node of a cluster with its disk.
 #[derive(Clone, Debug)]
 pub struct World<N: Node> {
     config: N::Config,
-    slots: Vec<Slot<N>>,
+    slots: Vec<Arc<Slot<N>>>,
 }
 
 /// A place where a node runs, or would if it were not dead.
@@ -22,6 +24,13 @@ struct Slot<N: Node> {
     unsynced: VecDeque<N::Record>,
 }
 
+/// Two worlds are equal if their nodes and disks are. The configuration never changes.
+impl<N: Node> PartialEq for World<N> {
+    fn eq(&self, other: &World<N>) -> bool {
+        self.slots == other.slots
+    }
+}
+
 /// A step panicked; the node is dead now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Panicked(pub String);
@@ -29,7 +38,7 @@ pub struct Panicked(pub String);
 impl<N: Node> World<N> {
     /// A cluster of `nodes` dead nodes with empty disks.
     pub fn new(config: N::Config, nodes: u8) -> World<N> {
-        let slot = || Slot { node: None, synced: N::Durable::default(), unsynced: VecDeque::new() };
+        let slot = || Arc::new(Slot { node: None, synced: N::Durable::default(), unsynced: VecDeque::new() });
         World { config, slots: (0..nodes).map(|_| slot()).collect() }
     }
     /// How many nodes there are, dead ones included.
@@ -53,14 +62,24 @@ impl<N: Node> World<N> {
         self.slots[id.index()].unsynced.len()
     }
 
+    /// Feeds a node and its disk to a hasher: equal ones give the same.
+    pub fn hash_node<H: Hasher>(&self, id: NodeId, hasher: &mut H) {
+        self.slots[id.index()].hash(hasher);
+    }
+
+    fn slot(&mut self, id: NodeId) -> &mut Slot<N> {
+        Arc::make_mut(&mut self.slots[id.index()])
+    }
+
     /// Starts a dead node from its disk. Opening the disk syncs what a killed process had written.
     pub fn start(&mut self, id: NodeId, clock: LocalClock, out: &mut Outbox<N>) -> Result<(), Panicked> {
-        let slot = &mut self.slots[id.index()];
+        let node = N::new(&self.config, id);
+        let slot = self.slot(id);
         assert!(slot.node.is_none(), "{id} runs already");
         for record in slot.unsynced.drain(..) {
             N::fold(&mut slot.synced, record);
         }
-        slot.node = Some(N::new(&self.config, id));
+        slot.node = Some(node);
         let durable = slot.synced.clone();
         self.step(id, clock, Input::Start(durable), out)
     }
@@ -72,8 +91,11 @@ impl<N: Node> World<N> {
         input: Input<N>,
         out: &mut Outbox<N>,
     ) -> Result<(), Panicked> {
-        let slot = &mut self.slots[id.index()];
-        let Some(node) = slot.node.as_mut() else { return Ok(()) };
+        if self.node(id).is_none() {
+            return Ok(());
+        }
+        let slot = self.slot(id);
+        let node = slot.node.as_mut().expect("it lives");
         let stepped = quiet::catch(|| catch_unwind(AssertUnwindSafe(|| node.step(clock, input, out))));
         stepped.map_err(|panic| {
             slot.node = None;
@@ -84,21 +106,21 @@ impl<N: Node> World<N> {
     }
     /// Puts a record on its way to the disk.
     pub fn write(&mut self, id: NodeId, record: N::Record) {
-        self.slots[id.index()].unsynced.push_back(record);
+        self.slot(id).unsynced.push_back(record);
     }
     /// The oldest unsynced record is durable now.
     pub fn sync(&mut self, id: NodeId) {
-        let slot = &mut self.slots[id.index()];
+        let slot = self.slot(id);
         let record = slot.unsynced.pop_front().expect("something was written");
         N::fold(&mut slot.synced, record);
     }
     /// The process dies, the disk stays. True if it lived.
     pub fn kill(&mut self, id: NodeId) -> bool {
-        self.slots[id.index()].node.take().is_some()
+        self.slot(id).node.take().is_some()
     }
     /// The process dies, and what was not synced is lost: how many records.
     pub fn power_loss(&mut self, id: NodeId) -> usize {
-        let slot = &mut self.slots[id.index()];
+        let slot = self.slot(id);
         slot.node = None;
         let lost = slot.unsynced.len();
         slot.unsynced.clear();

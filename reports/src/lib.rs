@@ -3,6 +3,7 @@
 //! A format is one file, its `mod` line and one line of [`FORMATS`]. Nothing here reads a clock or draws chance, so
 //! the same run gives the same bytes.
 
+pub mod campaign;
 pub mod episode;
 pub mod html;
 pub mod json;

@@ -58,6 +58,7 @@ fn plan(design: &str, nodes: u8, clients: u32) -> Plan {
         format: FORMAT,
         build: "9a3f".to_string(),
         design: design.to_string(),
+        needs: harness::Needs::default(),
         switches: Vec::new(),
         tier: Tier::Sim,
         workload: "registration".to_string(),

@@ -19,6 +19,9 @@ pub fn op(op: &Op) -> String {
         Op::Add { element } => format!("add {element}"),
         Op::Remove { element } => format!("remove {element}"),
         Op::Members => "all members".to_string(),
+        Op::Sell { item, id, count } => format!("sale #{id}: {count} of {item}"),
+        Op::Refund { item, id } => format!("refund of sale #{id} of {item}"),
+        Op::Stock { item } => format!("stock of {item}"),
     };
     visible(&words)
 }
@@ -80,7 +83,11 @@ pub fn reply(reply: &Reply) -> String {
         Reply::No => "no".to_string(),
         Reply::Value(None) => "nothing".to_string(),
         Reply::Value(Some(value)) => value.to_string(),
-        Reply::Balances(balances) => format!("[{}] = {}", list(balances), balances.iter().sum::<i64>()),
+        Reply::Siblings(values) => format!("{} side by side", list(values)),
+        // Wide, because a system may say any number.
+        Reply::Balances(balances) => {
+            format!("[{}] = {}", list(balances), balances.iter().map(|held| i128::from(*held)).sum::<i128>())
+        }
         Reply::Elements(elements) => format!("{{{}}}", list(elements)),
         Reply::Ledger(postings) => {
             let each: Vec<String> = postings.iter().map(posting).collect();

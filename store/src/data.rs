@@ -4,7 +4,7 @@
 //! it has seen them ([`decide`]). A design that serves commands one after another runs both at once ([`Data::apply`]); a
 //! design without such an order reads the cells from its replicas, decides, and writes back.
 
-use harness::op::OPENING_BALANCE;
+use harness::op::{OPENING_BALANCE, OPENING_STOCK};
 use harness::{Account, Key, Op, Posting, Reply, Value};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -19,6 +19,8 @@ pub enum Cell {
     Name(Key),
     /// An account, as the list of its postings.
     Account(Account),
+    /// An item that is sold, as the list of its sales and refunds.
+    Item(Key),
     /// An element of the set: one cell each, so that adds of different elements never meet.
     Element(Value),
 }
@@ -28,7 +30,8 @@ pub enum Cell {
 pub enum Content {
     /// A register's value, a name's owner; of an element 1 (in the set) or 0 (removed).
     Number(Value),
-    /// An account's postings: transfer and signed amount, oldest first.
+    /// An account's postings: transfer and signed amount, oldest first. An item's sales: what each took, and what a refund
+    /// gave back, below zero.
     Postings(Vec<(Value, Value)>),
 }
 
@@ -60,6 +63,7 @@ pub fn sees(op: &Op) -> Sees {
         Op::Balances { accounts: count } | Op::Ledger { accounts: count } => accounts(*count),
         Op::Add { element } | Op::Remove { element } => vec![Cell::Element(*element)],
         Op::Members => return Sees::Elements,
+        Op::Sell { item, .. } | Op::Refund { item, .. } | Op::Stock { item } => vec![Cell::Item(item.clone())],
     })
 }
 
@@ -89,6 +93,15 @@ pub fn decide(op: &Op, data: &Data) -> Decision {
         Op::Add { element } => write(Cell::Element(*element), 1),
         Op::Remove { element } => write(Cell::Element(*element), 0),
         Op::Members => answer(Reply::Elements(data.elements())),
+        Op::Sell { item, id, count } => match data.stock(item) - count {
+            left if left < 0 => answer(Reply::No),
+            _ => data.post(&Cell::Item(item.clone()), *id, *count),
+        },
+        Op::Refund { item, id } => match data.taken(item, *id) {
+            0 => answer(Reply::No),
+            taken => data.post(&Cell::Item(item.clone()), *id, -taken),
+        },
+        Op::Stock { item } => answer(Reply::Value(Some(data.stock(item)))),
     }
 }
 
@@ -124,11 +137,31 @@ impl Data {
         }
     }
 
-    fn postings(&self, account: Account) -> impl Iterator<Item = Posting> {
-        let postings = match self.cells.get(&Cell::Account(account)) {
-            Some(Content::Postings(postings)) => postings.as_slice(),
+    fn posted(&self, cell: &Cell) -> &[(Value, Value)] {
+        match self.cells.get(cell) {
+            Some(Content::Postings(postings)) => postings,
             _ => &[],
-        };
+        }
+    }
+
+    fn stock(&self, item: &Key) -> Value {
+        OPENING_STOCK - self.posted(&Cell::Item(item.clone())).iter().map(|(_, count)| count).sum::<Value>()
+    }
+
+    /// What a sale took and no refund gave back.
+    fn taken(&self, item: &Key, id: Value) -> Value {
+        let of_sale = self.posted(&Cell::Item(item.clone())).iter().filter(|(sale, _)| *sale == id);
+        of_sale.map(|(_, count)| count).sum()
+    }
+
+    /// One more posting behind those that a cell has.
+    fn post(&self, cell: &Cell, id: Value, amount: Value) -> Decision {
+        let postings = self.posted(cell).iter().copied().chain([(id, amount)]).collect();
+        Decision { writes: vec![(cell.clone(), Content::Postings(postings))], reply: Reply::Done }
+    }
+
+    fn postings(&self, account: Account) -> impl Iterator<Item = Posting> {
+        let postings = self.posted(&Cell::Account(account));
         postings.iter().map(move |(transfer, amount)| Posting { account, transfer: *transfer, amount: *amount })
     }
 
@@ -140,12 +173,8 @@ impl Data {
         if from == to || self.balance(from) < amount {
             return Decision { writes: Vec::new(), reply: Reply::No };
         }
-        let with = |account: Account, amount: Value| {
-            let mut postings: Vec<_> = self.postings(account).map(|old| (old.transfer, old.amount)).collect();
-            postings.push((id, amount));
-            (Cell::Account(account), Content::Postings(postings))
-        };
-        Decision { writes: vec![with(from, -amount), with(to, amount)], reply: Reply::Done }
+        let legs = [self.post(&Cell::Account(from), id, -amount), self.post(&Cell::Account(to), id, amount)];
+        Decision { writes: legs.into_iter().flat_map(|leg| leg.writes).collect(), reply: Reply::Done }
     }
 
     fn elements(&self) -> Vec<Value> {
@@ -195,5 +224,18 @@ mod tests {
         let ledger =
             vec![Posting { account: 0, transfer: 1, amount: -70 }, Posting { account: 1, transfer: 1, amount: 70 }];
         assert_eq!(data.apply(&Op::Ledger { accounts: 3 }), Reply::Ledger(ledger));
+    }
+
+    #[test]
+    fn nothing_is_sold_that_is_not_there_and_a_sale_is_taken_back_once() {
+        let (mut data, item) = (Data::default(), || "tea".into());
+        let mut run = |op: Op| data.apply(&op);
+        assert_eq!(run(Op::Sell { item: item(), id: 1, count: OPENING_STOCK - 1 }), Reply::Done);
+        assert_eq!(run(Op::Sell { item: item(), id: 2, count: 2 }), Reply::No);
+        assert_eq!(run(Op::Refund { item: item(), id: 2 }), Reply::No);
+        assert_eq!(run(Op::Stock { item: item() }), Reply::Value(Some(1)));
+        assert_eq!(run(Op::Refund { item: item(), id: 1 }), Reply::Done);
+        assert_eq!(run(Op::Refund { item: item(), id: 1 }), Reply::No);
+        assert_eq!(run(Op::Stock { item: item() }), Reply::Value(Some(OPENING_STOCK)));
     }
 }

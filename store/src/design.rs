@@ -1,16 +1,20 @@
 //! What makes a protocol a design of the store: a name, its configuration, its deliberate bugs.
 
 use harness::client::Style;
-use harness::{Node, Settings};
+use harness::{Needs, Node, Settings};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// A family of protocols that a user can run by name, in the simulator and as real processes.
-pub trait Design: Node<Message: Wire, Record: Wire> {
+pub trait Design: Node<Config: Send + Sync, Message: Wire, Record: Wire, Durable: Send + Sync> + Send + Sync {
     /// Its members: the same code, configured otherwise.
     const MODES: &'static [About];
     /// The configuration of every node.
     fn config(setup: &Setup) -> Self::Config;
+    /// Whom a mode needs for a write; most can do without any certain node.
+    fn needs(_: &About) -> Needs {
+        Needs::default()
+    }
 }
 
 /// A design as data, for lists and tables.
@@ -29,8 +33,8 @@ pub struct About {
 }
 
 /// What can cross a socket or reach a disk.
-pub trait Wire: Serialize + DeserializeOwned + Send {}
-impl<T: Serialize + DeserializeOwned + Send> Wire for T {}
+pub trait Wire: Serialize + DeserializeOwned + Send + Sync {}
+impl<T: Serialize + DeserializeOwned + Send + Sync> Wire for T {}
 
 /// A deliberate bug.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

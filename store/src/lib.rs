@@ -1,8 +1,12 @@
 //! The bundled replicated store: right by default, wrong on request. One file a family of designs.
 
+mod causal;
+mod crdt;
 pub mod data;
 pub mod design;
-pub mod expected;
+mod desk;
+mod gossip;
+pub mod grid;
 mod hold;
 mod leaderless;
 pub mod machine;
@@ -10,7 +14,12 @@ mod multi_leader;
 pub mod mutants;
 mod raft;
 mod replica;
+mod requests;
+pub mod scripts;
+pub mod scripts_without_leader;
 mod single_leader;
+
+use harness::Needs;
 
 pub use design::{About, Design, Setup, Switch, Wire};
 
@@ -42,11 +51,25 @@ families! {
     single_leader::SingleLeader,
     multi_leader::MultiLeader,
     leaderless::Leaderless,
+    causal::Causal,
+    crdt::Crdt,
 }
 
 /// Every design of the store.
 pub fn designs() -> impl Iterator<Item = &'static About> + Clone {
     FAMILIES.iter().copied().flatten()
+}
+
+/// Whom the design of this name needs for a write.
+pub fn needs(name: &str) -> Option<Needs> {
+    struct Ask;
+    impl Visitor for Ask {
+        type Out = Needs;
+        fn visit<D: Design>(self, design: &'static About) -> Needs {
+            D::needs(design)
+        }
+    }
+    with(name, Ask)
 }
 
 /// The design of this name.

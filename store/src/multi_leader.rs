@@ -5,18 +5,24 @@
 //! behind is acknowledged and dropped ("The trouble with timestamps", Kingsbury 2013).
 
 use crate::data::{Data, Decision, Sees, decide, sees};
-use crate::design::{About, Design, Setup};
-use crate::hold::Hold;
-use crate::replica::{Gossip, Replica, Rounds, Stamp, Stamped};
+use crate::design::{About, Design, Setup, Switch};
+use crate::desk::Desk;
+use crate::gossip::Gossip;
+use crate::replica::{Replica, Stamp, Stamped};
 use harness::client::Style;
-use harness::{Input, LocalClock, Node, NodeId, Op, Outbox, Outcome, Reply, RequestId, Time, View, marks, timers};
+use harness::{Input, LocalClock, Node, NodeId, Op, Outbox, RequestId, SECOND, Time, View, marks, timers};
 
 /// What every node is told.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Config {
     nodes: u8,
     gossip: Time,
+    /// The deliberate bug.
+    tie_break: bool,
 }
+
+/// One tick of the coarse clock that makes ties.
+const TICK: Time = SECOND;
 
 timers! {
     /// A node's timers.
@@ -34,12 +40,6 @@ marks! {
     }
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Held {
-    Answer(RequestId, Reply),
-    Tell(NodeId, Gossip),
-}
-
 /// A node of `ml-lww`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct MultiLeader {
@@ -47,8 +47,7 @@ pub struct MultiLeader {
     id: NodeId,
     replica: Replica,
     counter: u64,
-    rounds: Rounds,
-    hold: Hold<Held>,
+    desk: Desk<Vec<Stamped>>,
 }
 
 impl Design for MultiLeader {
@@ -57,17 +56,20 @@ impl Design for MultiLeader {
         about: "multi-leader, the last write by the clock on the wall wins",
         source: "Kleppmann, \"Designing data-intensive applications\" (2017), ch. 5; Kingsbury, \"The trouble with timestamps\" (2013)",
         style: Style::Sticky,
-        switches: &[],
+        switches: &[Switch {
+            name: "no-tie-break",
+            about: "clocks tick once a second, and of two writes in one tick each node keeps what it heard first",
+        }],
     }];
 
     fn config(setup: &Setup) -> Config {
-        Config { nodes: setup.nodes, gossip: setup.settings.election_low }
+        Config { nodes: setup.nodes, gossip: setup.settings.election_low, tie_break: !setup.has("no-tie-break") }
     }
 }
 
 impl Node for MultiLeader {
     type Config = Config;
-    type Message = Gossip;
+    type Message = Gossip<Vec<Stamped>>;
     type Timer = Clock;
     type Mark = Sign;
     type Record = Vec<Stamped>;
@@ -78,8 +80,8 @@ impl Node for MultiLeader {
     }
 
     fn new(config: &Config, id: NodeId) -> Self {
-        let (replica, hold) = (Replica::default(), Hold::default());
-        MultiLeader { config: config.clone(), id, replica, counter: 0, rounds: Rounds::new(id), hold }
+        let (replica, desk) = (Replica::default(), Desk::new(id, config.nodes));
+        MultiLeader { config: config.clone(), id, replica, counter: 0, desk }
     }
 
     fn step(&mut self, clock: LocalClock, input: Input<Self>, out: &mut Outbox<Self>) {
@@ -91,16 +93,10 @@ impl Node for MultiLeader {
             Input::Receive { from, message } => self.receive(from, message, out),
             Input::Request { id, op } => self.request(clock, id, &op, out),
             Input::Fire(Clock::Gossip) => {
-                if let Some(peer) = self.rounds.next(self.id, self.config.nodes) {
-                    out.send(peer, self.replica.compare());
-                }
+                self.desk.compare(self.replica.digest(), out);
                 out.set_timer(Clock::Gossip, self.config.gossip, self.config.gossip);
             }
-            Input::Persisted { records } => {
-                for held in self.hold.persisted(records) {
-                    release(held, out);
-                }
-            }
+            Input::Persisted { records } => self.desk.persisted(records, out),
         }
     }
 
@@ -115,11 +111,13 @@ impl Node for MultiLeader {
 
 impl MultiLeader {
     fn request(&mut self, clock: LocalClock, id: RequestId, op: &Op, out: &mut Outbox<Self>) {
+        if !self.desk.takes(id, out) {
+            return;
+        }
         let seen: Data = data(&self.replica, &sees(op));
         let Decision { writes, reply } = decide(op, &seen);
         if writes.is_empty() {
-            // What is not synced yet may still vanish, so a read of it waits.
-            return self.hold.after_writes(Held::Answer(id, reply)).into_iter().for_each(|held| release(held, out));
+            return self.desk.answer(id, reply, out);
         }
         let writes: Vec<Stamped> =
             writes.into_iter().map(|(cell, content)| (cell, self.stamp(clock), content)).collect();
@@ -127,34 +125,26 @@ impl MultiLeader {
         if taken.len() < writes.len() {
             out.mark(Sign::WriteDropped);
         }
-        let peers = (0..self.config.nodes).map(NodeId).filter(|peer| *peer != self.id);
-        let mut waiting = vec![Held::Answer(id, reply)];
-        waiting.extend(peers.map(|peer| Held::Tell(peer, Gossip::Tell(writes.clone()))));
-        out.persist(taken);
-        self.hold.write(waiting);
+        self.desk.write(taken, (id, reply), writes, out);
     }
 
     fn stamp(&mut self, clock: LocalClock) -> Stamp {
+        if !self.config.tie_break {
+            return Stamp { clock: clock.wall.0 / TICK.0, tie: 0, node: NodeId(0) };
+        }
         self.counter += 1;
         Stamp { clock: clock.wall.0, tie: self.counter, node: self.id }
     }
 
-    fn receive(&mut self, from: NodeId, message: Gossip, out: &mut Outbox<Self>) {
-        let (taken, answer) = self.replica.hear(message);
+    fn receive(&mut self, from: NodeId, message: Gossip<Vec<Stamped>>, out: &mut Outbox<Self>) {
+        let (news, answer) = message.open(|| self.replica.digest());
+        let taken = self.replica.merge_all(news.unwrap_or_default());
         if !taken.is_empty() {
-            out.persist(taken);
-            self.hold.write(Vec::new());
+            self.desk.keep(taken, out);
         }
-        // What is said may rest on writes that are under way.
-        let answer = answer.and_then(|answer| self.hold.after_writes(Held::Tell(from, answer)));
-        answer.into_iter().for_each(|held| release(held, out));
-    }
-}
-
-fn release(held: Held, out: &mut Outbox<MultiLeader>) {
-    match held {
-        Held::Answer(id, reply) => out.reply(id, Outcome::Ok(reply)),
-        Held::Tell(to, message) => out.send(to, message),
+        if let Some(answer) = answer {
+            self.desk.tell(from, answer(self.replica.all()), out);
+        }
     }
 }
 

@@ -8,7 +8,10 @@ use crate::{About, Design, Setup, Visitor};
 use harness::files::Malformed;
 use harness::script;
 use harness::simulator::WROTE;
-use harness::{Fault, MS, NodeId, Rng, Run, SECOND, Settings, Shape, Strike, Target, Time, When};
+use harness::{Cut, Fault, MS, NodeId, Rng, Run, SECOND, Settings, Shape, Strike, Target, Time, When};
+
+/// What a node marks when it first does what only a deliberate bug does: a bug that nothing catches was reached or was not.
+pub const STRAYED: &str = "strayed";
 
 /// A deliberate bug and the cell that catches it.
 #[derive(Clone, Copy, Debug)]
@@ -82,12 +85,20 @@ impl Script {
     /// # Errors
     /// The first line that cannot be read or done, or a design that does not exist.
     pub fn play(&self, switches: &[String]) -> Result<Run, Malformed> {
-        let script = script::Script::read(self.name, self.text)?;
-        crate::with(&script.design, Play { script: &script, switches }).unwrap_or_else(|| {
-            let known: Vec<&str> = crate::designs().map(|design| design.name).collect();
-            Err(Malformed::new(self.name, format!("the design \"{}\"", script.design), known.join(", ")))
-        })
+        play(self.name, self.text, switches)
     }
+}
+
+/// Plays a script on the design that it names, with these deliberate bugs on. `name` is the file's, for complaints.
+///
+/// # Errors
+/// The first line that cannot be read or done, or a design that does not exist.
+pub fn play(name: &str, text: &str, switches: &[String]) -> Result<Run, Malformed> {
+    let script = script::Script::read(name, text)?;
+    crate::with(&script.design, Play { script: &script, switches }).unwrap_or_else(|| {
+        let known: Vec<&str> = crate::designs().map(|design| design.name).collect();
+        Err(Malformed::new(name, format!("the design \"{}\"", script.design), known.join(", ")))
+    })
 }
 
 struct Play<'a> {
@@ -172,7 +183,103 @@ pub const MUTANTS: &[Mutant] = &[
         seeds: 10,
         script: script!("raft-no-dedup.txt"),
     },
+    Mutant {
+        switch: "count-twice",
+        design: "ll-abd",
+        workload: "read-write",
+        about: "5 nodes; half of the messages are lost, and those that arrive do so twice",
+        nodes: 5,
+        settings: Settings::default,
+        strikes: doubling_links,
+        seeds: 20,
+        script: script!("ll-abd-count-twice.txt"),
+    },
+    Mutant {
+        switch: "short-write",
+        design: "ll-abd",
+        workload: "read-write",
+        about: "5 nodes; half of the messages are lost, and those that arrive do so twice",
+        nodes: 5,
+        settings: Settings::default,
+        strikes: doubling_links,
+        seeds: 20,
+        script: script!("ll-abd-short-write.txt"),
+    },
+    Mutant {
+        switch: "no-tie-break",
+        design: "ml-lww",
+        workload: "agreement",
+        about: "5 nodes, no fault; clocks tick once a second, links of 1 to 40 ms",
+        nodes: 5,
+        settings: uneven,
+        strikes: none,
+        seeds: 20,
+        script: script!("ml-lww-no-tie-break.txt"),
+    },
+    Mutant {
+        switch: "adding-join",
+        design: "ml-crdt",
+        workload: "bank",
+        about: "5 nodes, no fault; links and disks so fast that nobody overdraws an account",
+        nodes: 5,
+        settings: fast,
+        strikes: none,
+        seeds: 10,
+        script: script!("ml-crdt-adding-join.txt"),
+    },
+    Mutant {
+        switch: "collect-early",
+        design: "ml-dvv",
+        workload: "set",
+        about: "5 nodes; two of them are cut off for 6 s, again and again",
+        nodes: 5,
+        settings: Settings::default,
+        strikes: long_halves,
+        seeds: 10,
+        script: script!("ml-dvv-collect-early.txt"),
+    },
 ];
+
+/// What a client does is everywhere before the next one asks.
+fn fast() -> Settings {
+    let (low, high) = (Time(1), Time(10));
+    Settings { delay_low: low, delay_high: high, sync_low: low, sync_high: high, ..Settings::default() }
+}
+
+/// Some hear of a write long after others.
+fn uneven() -> Settings {
+    Settings { delay_high: MS * 40, ..Settings::default() }
+}
+
+fn none(_: &Shape, _: &mut Rng) -> Vec<Strike> {
+    Vec::new()
+}
+
+/// What is not lost arrives twice: some nodes hear of a write twice and others not at all, until replicas are compared.
+fn doubling_links(shape: &Shape, rng: &mut Rng) -> Vec<Strike> {
+    let doubling = |start| Strike {
+        when: When::At(start),
+        fault: Fault::Links { loss: 50, duplicate: 100, delay: MS * 10 },
+        lasts: SECOND * 3,
+    };
+    starts(shape, rng, SECOND * 6).into_iter().map(doubling).collect()
+}
+
+/// A minority is cut off for longer than it takes to remove something and to forget it.
+fn long_halves(shape: &Shape, rng: &mut Rng) -> Vec<Strike> {
+    let cut = |start| Strike {
+        when: When::At(start),
+        fault: Fault::Partition(Cut::Minority(Target::Leader)),
+        lasts: SECOND * 6,
+    };
+    let mut start = SECOND * 3 + rng.between(Time::ZERO, SECOND);
+    let mut cuts = Vec::new();
+    while start + SECOND * 8 < shape.time {
+        cuts.push(cut(start));
+        start += SECOND * 9;
+    }
+    cuts
+}
 
 fn narrow() -> Settings {
     let (election_low, election_high) = (MS * 200, MS * 250);
@@ -272,14 +379,16 @@ mod tests {
     use harness::{Outcome, Reason, Reply};
 
     #[test]
-    fn every_switch_of_raft_has_a_cell_and_every_cell_a_switch() {
+    fn every_switch_has_a_cell_and_every_cell_a_switch() {
         for mutant in MUTANTS {
             let design = crate::find(mutant.design).expect("a known design");
             assert!(design.switches.iter().any(|switch| switch.name == mutant.switch), "{}", mutant.switch);
         }
-        let raft = crate::find("raft").expect("there is raft");
-        for switch in raft.switches {
-            assert!(MUTANTS.iter().any(|mutant| mutant.switch == switch.name), "{} has no cell", switch.name);
+        for design in crate::designs() {
+            for switch in design.switches {
+                let has = |mutant: &Mutant| (mutant.design, mutant.switch) == (design.name, switch.name);
+                assert!(MUTANTS.iter().any(has), "{} of {} has no cell", switch.name, design.name);
+            }
         }
     }
 

@@ -1,4 +1,4 @@
-//! Stamped cells, merged by "the larger stamp wins", and the anti-entropy that makes replicas agree in the end.
+//! Stamped cells, merged by "the larger stamp wins".
 
 use crate::data::{Cell, Content, Data, Sees, digest};
 use harness::NodeId;
@@ -20,7 +20,7 @@ pub struct Stamp {
 pub type Stamped = (Cell, Stamp, Content);
 
 /// One node's copy of all cells.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Replica {
     cells: BTreeMap<Cell, (Stamp, Content)>,
 }
@@ -37,6 +37,12 @@ impl Replica {
     /// Takes those of many writes that are newer than what is there, and returns them.
     pub fn merge_all(&mut self, writes: Vec<Stamped>) -> Vec<Stamped> {
         writes.into_iter().filter(|write| self.merge(write.clone())).collect()
+    }
+    /// Lets go of a cell unless a larger stamp is there by now.
+    pub fn forget(&mut self, cell: &Cell, stamp: Stamp) {
+        if self.cells.get(cell).is_some_and(|(there, _)| *there <= stamp) {
+            self.cells.remove(cell);
+        }
     }
     /// The stamped cells that an operation must see.
     pub fn select(&self, sees: &Sees) -> Vec<Stamped> {
@@ -64,36 +70,6 @@ impl Replica {
     }
 }
 
-/// Anti-entropy: two nodes compare, and where they differ tell each other everything.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Gossip {
-    /// Do you hold the same as I?
-    Compare {
-        /// Of everything that I hold.
-        digest: u64,
-    },
-    /// I hold this, which is not what you hold; tell me yours.
-    Exchange(Vec<Stamped>),
-    /// I hold this.
-    Tell(Vec<Stamped>),
-}
-
-impl Replica {
-    /// The question with which a round of anti-entropy begins.
-    pub fn compare(&self) -> Gossip {
-        Gossip::Compare { digest: self.digest() }
-    }
-    /// Takes what is newer; returns that, to be written, and what to answer once it is.
-    pub fn hear(&mut self, gossip: Gossip) -> (Vec<Stamped>, Option<Gossip>) {
-        match gossip {
-            Gossip::Compare { digest } if digest == self.digest() => (Vec::new(), None),
-            Gossip::Compare { .. } => (Vec::new(), Some(Gossip::Exchange(self.all()))),
-            Gossip::Exchange(cells) => (self.merge_all(cells), Some(Gossip::Tell(self.all()))),
-            Gossip::Tell(cells) => (self.merge_all(cells), None),
-        }
-    }
-}
-
 impl FromIterator<Stamped> for Replica {
     fn from_iter<I: IntoIterator<Item = Stamped>>(writes: I) -> Replica {
         let mut replica = Replica::default();
@@ -101,26 +77,5 @@ impl FromIterator<Stamped> for Replica {
             replica.merge(write);
         });
         replica
-    }
-}
-
-/// Who compares with whom: one peer after the other.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Rounds {
-    next: u8,
-}
-
-impl Rounds {
-    /// Begins with the node behind `me`.
-    pub fn new(me: NodeId) -> Rounds {
-        Rounds { next: me.0 }
-    }
-    /// The next peer; `None` in a cluster of one.
-    pub fn next(&mut self, me: NodeId, nodes: u8) -> Option<NodeId> {
-        self.next = (self.next + 1) % nodes;
-        if self.next == me.0 {
-            self.next = (self.next + 1) % nodes;
-        }
-        (self.next != me.0).then_some(NodeId(self.next))
     }
 }

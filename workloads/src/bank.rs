@@ -20,7 +20,7 @@ fn plan(shape: &Shape, rng: &mut Rng) -> Vec<Ask> {
     moments
         .map(|(id, (at, client))| {
             let op = if rng.percent(65) { transfer(id, rng) } else { Op::Balances { accounts: ACCOUNTS } };
-            Ask { at, client, op }
+            Ask::new(at, client, op)
         })
         .collect()
 }

@@ -4,18 +4,35 @@
 //! replayed and shrunk.
 
 mod bank;
+mod claims;
+mod inventory;
+mod no_claim_lost;
+mod read_write;
 mod register;
 mod registration;
+mod sessions;
 mod set;
+
+pub use claims::CLAIMS;
 
 use harness::Workload;
 
 /// Every workload.
-pub const WORKLOADS: &[Workload] = &[registration::REGISTRATION, register::REGISTER, bank::BANK, set::SET];
+pub const WORKLOADS: &[Workload] = &[
+    registration::REGISTRATION,
+    no_claim_lost::NO_CLAIM_LOST,
+    register::REGISTER,
+    read_write::READ_WRITE,
+    bank::BANK,
+    set::SET,
+    inventory::INVENTORY,
+    sessions::SESSIONS,
+    sessions::ROAMING,
+];
 
-/// The workload of this name.
+/// The workload or claim of this name.
 pub fn find(name: &str) -> Option<&'static Workload> {
-    WORKLOADS.iter().find(|workload| workload.name == name)
+    WORKLOADS.iter().chain(CLAIMS).find(|workload| workload.name == name)
 }
 
 #[cfg(test)]
@@ -27,6 +44,27 @@ mod tests {
     fn shape() -> Shape {
         let (settings, tier) = (Settings::default(), Tier::Sim);
         Shape { nodes: 5, clients: 10, time: SECOND * 30, rate: 30.0, every: None, settings, tier }
+    }
+
+    #[test]
+    fn names_are_unique_and_a_claim_asks_what_its_workload_asks() {
+        let names: BTreeSet<&str> = WORKLOADS.iter().chain(CLAIMS).map(|workload| workload.name).collect();
+        assert_eq!(names.len(), WORKLOADS.len() + CLAIMS.len());
+        let asks =
+            |plan: fn(&Shape, &mut harness::Rng) -> Vec<harness::Ask>| plan(&shape(), &mut Seed(1).stream("workload"));
+        for claim in CLAIMS {
+            assert!(WORKLOADS.iter().any(|workload| asks(workload.plan) == asks(claim.plan)), "{}", claim.name);
+        }
+    }
+
+    #[test]
+    fn roaming_clients_draw_a_node_for_each_request_and_others_do_not() {
+        for workload in WORKLOADS {
+            let asks = (workload.plan)(&shape(), &mut Seed(1).stream("workload"));
+            let nodes: BTreeSet<_> = asks.iter().map(|ask| ask.node).collect();
+            let expected = if workload.name == "sessions-roaming" { 5 } else { 1 };
+            assert_eq!(nodes.len(), expected, "{}", workload.name);
+        }
     }
 
     #[test]

@@ -37,7 +37,7 @@ fn plan(shape: &Shape, rng: &mut Rng) -> Vec<Ask> {
                     }
                 }
             };
-            Ask { at, client, op }
+            Ask::new(at, client, op)
         })
         .collect()
 }

@@ -24,7 +24,7 @@ fn plan(shape: &Shape, rng: &mut Rng) -> Vec<Ask> {
         .map(|(turn, (at, client))| {
             let name = name((turn / TURN) as u64 + rng.below(OPEN));
             let op = if rng.percent(70) { Op::Claim { name, owner: client.0.into() } } else { Op::Owner { name } };
-            Ask { at, client, op }
+            Ask::new(at, client, op)
         })
         .collect()
 }

@@ -35,7 +35,7 @@ fn plan(shape: &Shape, rng: &mut Rng) -> Vec<Ask> {
                     Op::Add { element }
                 }
             };
-            Ask { at, client, op }
+            Ask::new(at, client, op)
         })
         .collect()
 }

@@ -5,7 +5,7 @@ mod fuzzing;
 
 use anyhow::{Context, Result, bail};
 use clap::Parser;
-use harness::campaign::{Cell, Orders};
+use harness::campaign::{Cell, Orders, Trial};
 use harness::{Outcome, Run, SECOND, Seed, Tier, Time};
 use perjury::assemble::{Request, carry_out, judgement, plan, try_out};
 use perjury::matrix::{built_in, request};
@@ -64,7 +64,7 @@ fn soak(seeds: u64) -> Result<()> {
         let test = |cell: &Cell, seed: Seed| {
             let (run, judgement) = try_out(&plan(&request(cell, seed)).expect("known names"))?;
             spans.lock().expect("no worker panics").extend(served_again(&run));
-            Ok(judgement)
+            Ok(Trial::of(cell, &run, &judgement))
         };
         let orders = Orders { jobs, stop: &AtomicBool::new(false), progress: &|_| {} };
         let (observed, _) = harness::campaign::run(std::slice::from_ref(&cell), &test, &orders)?;
@@ -74,8 +74,8 @@ fn soak(seeds: u64) -> Result<()> {
             "raft {workload} mixed: {} of {seeds} held; clients that a fault spared were served again after {median} (median), {worst} (worst)",
             observed[0].held
         );
-        if let Some(surprise) = observed[0].surprise(&cell.expected) {
-            bail!("raft {workload} mixed: {surprise}");
+        if let Some(why) = cell.standing(&observed[0]).why() {
+            bail!("raft {workload} mixed: {why}");
         }
     }
     Ok(())

@@ -10,15 +10,17 @@ mod online;
 mod proof;
 mod register;
 mod search;
+mod stale;
 mod story;
 
 pub use online::{Online, Register};
 pub use register::{Act, RegisterCall};
 pub use search::{Answer, check_calls, replay};
+pub use stale::NO_STALE_AFTER_ACK;
 
 use crate::{calls, script, words};
 use classes::{Class, Contradiction, contradictions};
-use harness::{Budget, Call, Checker, Key, Opinion, Run, Verdict};
+use harness::{Budget, Call, Checker, Key, Op, Opinion, Run, Verdict};
 use register::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -37,6 +39,9 @@ const REACH: (usize, usize) = (64, 1_000);
 /// Steps of the search for a short proof, at most.
 const PROOF_STEPS: u64 = 2_000_000;
 
+/// The class of a read that shows several values at once, where nothing worse is found.
+const SIBLINGS: &str = "siblings";
+
 /// What became of one register.
 enum Finding {
     Explained,
@@ -54,17 +59,22 @@ fn check(run: &Run, budget: Budget) -> Opinion {
         return Opinion::new(LINEARIZABLE.name, unknown);
     }
     let registers = register::registers(&calls);
-    if registers.is_empty() {
+    let siblings: Vec<&Call> = calls.iter().filter(|call| calls::siblings(call).is_some()).collect();
+    if registers.is_empty() && siblings.is_empty() {
         let nothing = "no register was read, written or changed".to_string();
         return Opinion::new(LINEARIZABLE.name, Verdict::Vacuous(nothing));
     }
     let mut steps = budget.steps;
     let findings: BTreeMap<&Key, Finding> =
         registers.iter().map(|(key, entries)| (*key, judge(entries, &mut steps))).collect();
-    let notes = notes(&registers, &findings, budget.steps - steps);
-    let verdict = match worst(&findings) {
-        Some(key) => violated(run, key, &registers[key], &findings[key]),
-        None => undecided(&registers, &findings, budget),
+    let mut notes = notes(&registers, &findings, budget.steps - steps);
+    if !siblings.is_empty() {
+        notes.push(format!("siblings: {}", words::count(siblings.len(), "read")));
+    }
+    let verdict = match (worst(&findings), siblings.first()) {
+        (Some(key), _) => violated(run, key, &registers[key], &findings[key]),
+        (None, Some(read)) => two_values(run, read),
+        (None, None) => undecided(&registers, &findings, budget),
     };
     Opinion { notes, ..Opinion::new(LINEARIZABLE.name, verdict) }
 }
@@ -143,6 +153,19 @@ fn violated(run: &Run, key: &Key, entries: &[Entry], finding: &Finding) -> Verdi
     let proof: Vec<&Call> = proof.into_iter().map(|index| entries[index].of).collect();
     let class = class(finding).map_or("", Class::name);
     words::violated(LINEARIZABLE.name, class, sentences, words::events(&proof), words::table(run, &proof))
+}
+
+/// A register holds one value at a time, so a read that shows several is wrong by itself. The search leaves it out.
+fn two_values(run: &Run, read: &Call) -> Verdict {
+    let key = if let Op::Read { key } = read.op { key.as_str() } else { "" };
+    let sentence = format!(
+        "{} read {} that {} holds {}: a register holds one value at a time",
+        words::who(run, read.process),
+        words::told_at(run, read),
+        words::register(key),
+        calls::answer(read).map_or(String::new(), words::reply),
+    );
+    words::violated(LINEARIZABLE.name, SIBLINGS, vec![sentence], words::events(&[read]), words::table(run, &[read]))
 }
 
 fn undecided(registers: &BTreeMap<&Key, Vec<Entry>>, findings: &BTreeMap<&Key, Finding>, budget: Budget) -> Verdict {

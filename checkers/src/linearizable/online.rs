@@ -23,6 +23,8 @@ impl Model for Register {
         let found = |from: &Value| *state == Some(*from);
         match (op, reply) {
             (Op::Read { .. }, Some(Reply::Value(value))) => (state == value).then_some(*state),
+            // A register holds one value at a time.
+            (Op::Read { .. }, Some(Reply::Siblings(_))) => None,
             (Op::Write { value, .. }, Some(Reply::Done) | None) => Some(Some(*value)),
             (Op::Cas { from, to, .. }, Some(Reply::Done)) => found(from).then_some(Some(*to)),
             (Op::Cas { from, .. }, Some(Reply::No)) => (!found(from)).then_some(*state),

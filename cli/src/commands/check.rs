@@ -146,6 +146,7 @@ fn made_up(history: &History) -> Plan {
         format: FORMAT,
         build: crate::build::hash().to_string(),
         design: "unknown".to_string(),
+        needs: harness::Needs::default(),
         switches: Vec::new(),
         tier: Tier::Sim,
         workload: "unknown".to_string(),

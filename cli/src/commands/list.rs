@@ -9,7 +9,7 @@ use std::borrow::Cow;
 /// Which table.
 #[derive(Args)]
 pub struct Arguments {
-    /// designs, switches, workloads, nemeses, checkers, models or formats; all of them without
+    /// designs, switches, workloads, claims, nemeses, checkers, models or formats; all of them without
     table: Option<String>,
 }
 
@@ -31,6 +31,9 @@ const TABLES: &[Table] = &[
         store::designs().flat_map(|design| design.switches.iter().map(move |switch| row(design, switch))).collect()
     }),
     ("workloads", "what clients ask", || plain(rows(workloads::WORKLOADS, |workload| (workload.name, workload.about)))),
+    ("claims", "promises that are judged by themselves, in place of a workload", || {
+        plain(rows(workloads::CLAIMS, |claim| (claim.name, claim.about)))
+    }),
     ("nemeses", "how a cluster is hurt", || plain(rows(nemesis::NEMESES, |nemesis| (nemesis.name, nemesis.about)))),
     ("checkers", "who judges", || plain(rows(checkers::CHECKERS, |checker| (checker.name, checker.about)))),
     ("models", "what histories of other tools are checked against", || {

@@ -3,6 +3,7 @@
 mod campaign;
 mod check;
 mod doctor;
+mod explore;
 mod list;
 mod replay;
 mod report;
@@ -29,6 +30,7 @@ Examples:
   perjury campaign                                  the whole matrix, in the simulator
   perjury run --design sl-async-fo --workload registration --nemesis isolate-leader --seed 1
   perjury run --design raft --nemesis kill+halves --tier local --time 20s
+  perjury explore --design sl-async-fo              every order of events of three nodes
   perjury replay runs/latest                        the same run again, byte for byte
   perjury report runs/latest --format html          draw it again
   perjury check history.jsonl --checker linearizable
@@ -44,6 +46,8 @@ enum Command {
     Run(run::Arguments),
     /// Test many cells with known answers; green only if all come out as expected
     Campaign(campaign::Arguments),
+    /// Try every order of events of a small cluster, within bounds
+    Explore(explore::Arguments),
     /// Carry out the plan of an earlier run again and compare
     Replay(replay::Arguments),
     /// Judge histories that already exist
@@ -100,6 +104,7 @@ pub fn dispatch(arguments: Perjury) -> u8 {
     let result = match arguments.command {
         Command::Run(arguments) => run::run(&arguments),
         Command::Campaign(arguments) => campaign::campaign(&arguments),
+        Command::Explore(arguments) => explore::explore(&arguments),
         Command::Replay(arguments) => replay::replay(&arguments),
         Command::Check(arguments) => check::check(&arguments),
         Command::Report(arguments) => report::report(&arguments),
@@ -146,7 +151,7 @@ fn stop_flag() -> Arc<AtomicBool> {
         if flag.swap(true, Ordering::Relaxed) {
             std::process::exit(Exit::Unknown as i32);
         }
-        eprintln!("\nstopping: the cluster is healed and judged; press Ctrl-C again to leave at once");
+        eprintln!("\nstopping: what there is so far is judged; press Ctrl-C again to leave at once");
     });
     stop
 }

@@ -5,7 +5,7 @@ use crate::assemble::{Request, Usage, carry_out, judgement, plan};
 use crate::folder::{Folder, replay_command};
 use crate::progress::Progress;
 use clap::{Args, ValueEnum};
-use harness::campaign::{Cell, Expected, Observed, Orders, Other};
+use harness::campaign::{Cell, Expected, Observed, Orders, Other, Trial};
 use harness::files::Malformed;
 use harness::plan::FORMAT;
 use harness::{Exit, Judgement, Plan, Run, Seed, Settings, Strike, Tier, Time};
@@ -177,11 +177,12 @@ fn many(arguments: &Arguments, request: &Request) -> Result<Exit, Failure> {
         rate: request.rate,
         settings: request.settings.clone(),
         seeds: (arguments.seed, arguments.seeds),
+        mark: None,
         expected: Expected::Held,
     };
-    let test = |_: &Cell, seed: Seed| {
+    let test = |cell: &Cell, seed: Seed| {
         let plan = plan(&Request { seed, ..request.clone() }).map_err(internal)?;
-        crate::assemble::try_out(&plan).map(|(_, judgement)| judgement)
+        crate::assemble::try_out(&plan).map(|(run, judgement)| Trial::of(cell, &run, &judgement))
     };
     let bar = crate::progress::bar(arguments.seeds);
     let progress = |done: usize| bar.set_position(done as u64);

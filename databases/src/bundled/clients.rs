@@ -69,7 +69,7 @@ impl Clients {
     }
 
     /// A process asks.
-    pub fn begin(&mut self, now: Time, process: ProcessId, op: Op) -> Option<Deed> {
+    pub fn begin(&mut self, now: Time, process: ProcessId, op: Op, first: Option<NodeId>) -> Option<Deed> {
         let index = process.0 as usize % self.clients.len();
         let (session, number) = &mut self.asked[index];
         if *session != process {
@@ -77,7 +77,7 @@ impl Clients {
         }
         *number += 1;
         let id = RequestId { session: process.0, number: *number };
-        let next = self.clients[index].begin(now, id, op, &self.settings);
+        let next = self.clients[index].begin(now, id, op, first, &self.settings);
         self.plan(now + self.settings.request_timeout, id, Alarm::Deadline);
         self.go_on(id, next)
     }

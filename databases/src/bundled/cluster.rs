@@ -350,14 +350,17 @@ impl Cluster for LocalCluster {
     }
 
     fn ready(&mut self) -> bool {
+        let leads = |life: &Life| life.view.is_some_and(|view| view.leads);
         match self.launch.style {
-            Style::Sticky => self.lives.iter().all(|life| life.started),
-            Style::FollowLeader => self.lives.iter().any(|life| life.view.is_some_and(|view| view.leads)),
+            Style::FollowLeader => self.lives.iter().any(leads),
+            style => {
+                self.lives.iter().all(|life| life.started) && (!style.needs_leader() || self.lives.iter().any(leads))
+            }
         }
     }
 
-    fn submit(&mut self, process: ProcessId, op: &Op) -> Result<(), Trouble> {
-        let deed = self.clients.begin(self.now(), process, op.clone());
+    fn submit(&mut self, process: ProcessId, op: &Op, first: Option<NodeId>) -> Result<(), Trouble> {
+        let deed = self.clients.begin(self.now(), process, op.clone(), first);
         deed.into_iter().for_each(|deed| self.perform(deed));
         Ok(())
     }

@@ -210,19 +210,24 @@ fn phase_name(phase: Phase) -> &'static str {
 
 fn asked(op: &Op) -> Json {
     match op {
-        Op::Read { key } | Op::Owner { name: key } => json!([key, null]),
+        Op::Read { key } | Op::Owner { name: key } | Op::Stock { item: key } => json!([key, null]),
         Op::Write { key, value } | Op::Claim { name: key, owner: value } => json!([key, value]),
         Op::Cas { key, from, to } => json!([key, [from, to]]),
         Op::Transfer { id, from, to, amount } => json!({"id": id, "from": from, "to": to, "amount": amount}),
         Op::Balances { accounts } | Op::Ledger { accounts } => json!({"accounts": accounts}),
         Op::Add { element } | Op::Remove { element } => json!(element),
         Op::Members => Json::Null,
+        Op::Sell { item, id, count } => json!({"item": item, "id": id, "count": count}),
+        Op::Refund { item, id } => json!({"item": item, "id": id}),
     }
 }
 
 fn answered(op: &Op, reply: &Reply) -> Json {
     match (op, reply) {
-        (Op::Read { key } | Op::Owner { name: key }, Reply::Value(value)) => json!([key, value]),
+        (Op::Read { key } | Op::Owner { name: key } | Op::Stock { item: key }, Reply::Value(value)) => {
+            json!([key, value])
+        }
+        (Op::Read { key } | Op::Owner { name: key }, Reply::Siblings(values)) => json!([key, values]),
         (_, Reply::Balances(values) | Reply::Elements(values)) => json!(values),
         (_, Reply::Ledger(postings)) => {
             json!(postings.iter().map(|p| (p.account, p.transfer, p.amount)).collect::<Vec<_>>())
@@ -239,6 +244,10 @@ fn op(f: &str, value: &Json) -> Result<Op, Complaint> {
     let small = |field: &str| {
         let number = value.get(field).and_then(Json::as_u64).and_then(|number| u16::try_from(number).ok());
         number.ok_or_else(|| complaint(format!("{f} {value}"), format!("a small number as \"{field}\"")))
+    };
+    let item = || {
+        let item = value["item"].as_str().map(crate::op::Key::from);
+        item.ok_or_else(|| complaint(format!("{f} {value}"), "a name as \"item\""))
     };
     let key = |what: &str| key.clone().ok_or_else(|| complaint(format!("{f} {value}"), format!("[{what}, value]")));
     Ok(match f {
@@ -261,8 +270,16 @@ fn op(f: &str, value: &Json) -> Result<Op, Complaint> {
         "add" => Op::Add { element: number(value, "an element")? },
         "remove" => Op::Remove { element: number(value, "an element")? },
         "members" => Op::Members,
+        "sell" => Op::Sell {
+            item: item()?,
+            id: number(&value["id"], "\"id\"")?,
+            count: number(&value["count"], "\"count\"")?,
+        },
+        "refund" => Op::Refund { item: item()?, id: number(&value["id"], "\"id\"")? },
+        "stock" => Op::Stock { item: key("item")? },
         _ => {
-            let known = "read, write, cas, claim, owner, transfer, balances, ledger, add, remove or members";
+            let known = "read, write, cas, claim, owner, transfer, balances, ledger, add, remove, members, sell, refund \
+                         or stock";
             return Err(complaint(format!("f \"{f}\""), known));
         }
     })
@@ -287,10 +304,11 @@ fn reply(op: &Op, value: &Json) -> Result<Reply, Complaint> {
     let wrong = |expected: &str| complaint(format!("{} answered {value}", op.verb()), expected);
     let numbers = || -> Option<Vec<Value>> { value.as_array()?.iter().map(Json::as_i64).collect() };
     match op {
-        Op::Read { .. } | Op::Owner { .. } => match keyed("read", value).1 {
+        Op::Read { .. } | Op::Owner { .. } | Op::Stock { .. } => match keyed("read", value).1 {
             Json::Null => Ok(Reply::Value(None)),
             Json::Number(number) if number.is_i64() => Ok(Reply::Value(number.as_i64())),
-            _ => Err(wrong("a whole number or null, with the key before it if the history is keyed")),
+            Json::Array(values) => siblings(&values).ok_or_else(|| wrong(VALUE)),
+            _ => Err(wrong(VALUE)),
         },
         Op::Balances { .. } => numbers().map(Reply::Balances).ok_or_else(|| wrong("a list of balances")),
         Op::Members => numbers().map(Reply::Elements).ok_or_else(|| wrong("a list of elements")),
@@ -304,6 +322,14 @@ fn reply(op: &Op, value: &Json) -> Result<Reply, Complaint> {
     }
 }
 
+const VALUE: &str = "a whole number, null, or two and more numbers in ascending order, with the key before it if the history \
+                     is keyed";
+
+fn siblings(values: &[Json]) -> Option<Reply> {
+    let values: Option<Vec<Value>> = values.iter().map(Json::as_i64).collect();
+    values.filter(|values| values.len() > 1 && values.is_sorted_by(|one, next| one < next)).map(Reply::Siblings)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -313,18 +339,23 @@ mod tests {
         let mut events = Vec::new();
         let mut add = |what| events.push(Event { time: Time(events.len() as u64 * 1500), what });
         add(What::Phase(Phase::Chaos));
-        let ops: [(Op, Reply); 11] = [
+        let ops: [(Op, Reply); 16] = [
             (Op::Write { key: "x".into(), value: -3 }, Reply::Done),
             (Op::Read { key: "x".into() }, Reply::Value(Some(-3))),
             (Op::Read { key: "y".into() }, Reply::Value(None)),
             (Op::Cas { key: "x".into(), from: 1, to: 2 }, Reply::No),
             (Op::Claim { name: "ada".into(), owner: 4 }, Reply::Done),
             (Op::Owner { name: "ada".into() }, Reply::Value(Some(4))),
+            (Op::Read { key: "x".into() }, Reply::Siblings(vec![-3, 2])),
+            (Op::Owner { name: "ada".into() }, Reply::Siblings(vec![3, 4])),
             (Op::Transfer { id: 1, from: 0, to: 2, amount: 5 }, Reply::Done),
             (Op::Balances { accounts: 3 }, Reply::Balances(vec![95, 100, 105])),
             (Op::Ledger { accounts: 1 }, Reply::Ledger(vec![Posting { account: 0, transfer: 1, amount: -5 }])),
             (Op::Add { element: 7 }, Reply::Done),
             (Op::Members, Reply::Elements(vec![7])),
+            (Op::Sell { item: "tea".into(), id: 1, count: 2 }, Reply::No),
+            (Op::Refund { item: "tea".into(), id: 1 }, Reply::Done),
+            (Op::Stock { item: "tea".into() }, Reply::Value(Some(20))),
         ];
         for (op, reply) in ops {
             let process = ProcessId(3);

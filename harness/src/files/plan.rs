@@ -27,5 +27,9 @@ pub fn read(name: &str, text: &str) -> Result<Plan, Malformed> {
         let wrong = format!("client {} asks, but there are {} clients", ask.client.0, plan.clients);
         return Err(Malformed::new(name, wrong, "clients counted from 0"));
     }
+    if let Some(node) = plan.asks.iter().filter_map(|ask| ask.node).find(|node| node.0 >= plan.nodes) {
+        let wrong = format!("node {} is asked, but there are {} nodes", node.0, plan.nodes);
+        return Err(Malformed::new(name, wrong, "nodes counted from 0"));
+    }
     Ok(plan)
 }

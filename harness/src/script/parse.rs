@@ -155,8 +155,11 @@ fn client_number(word: &str) -> Result<u32, Complaint> {
     if client < 1000 { Ok(client) } else { Err((format!("client {client}"), "a client below 1000".to_string())) }
 }
 
-/// An operation, spelt as elsewhere in scripts.
-fn operation(words: &[&str]) -> Result<Op, Complaint> {
+/// Reads an operation, e.g. `write x 5`.
+///
+/// # Errors
+/// What is wrong, and what was expected.
+pub fn operation(words: &[&str]) -> Result<Op, (String, String)> {
     let value = |word: &str| number(word, "a value");
     let account = |word: &str| number(word, "an account, or how many");
     Ok(match *words {
@@ -173,9 +176,13 @@ fn operation(words: &[&str]) -> Result<Op, Complaint> {
         ["add", element] => Op::Add { element: value(element)? },
         ["remove", element] => Op::Remove { element: value(element)? },
         ["members"] => Op::Members,
+        ["sell", item, id, count] => Op::Sell { item: item.into(), id: value(id)?, count: value(count)? },
+        ["refund", item, id] => Op::Refund { item: item.into(), id: value(id)? },
+        ["stock", item] => Op::Stock { item: item.into() },
         _ => {
             let known = "read KEY, write KEY VALUE, cas KEY FROM TO, claim NAME OWNER, owner NAME, transfer ID FROM TO \
-                         AMOUNT, balances COUNT, ledger COUNT, add ELEMENT, remove ELEMENT or members";
+                         AMOUNT, balances COUNT, ledger COUNT, add ELEMENT, remove ELEMENT, members, sell ITEM ID COUNT, \
+                         refund ITEM ID or stock ITEM";
             return Err((format!("the operation \"{}\"", words.join(" ")), known.to_string()));
         }
     })

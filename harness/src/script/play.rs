@@ -187,7 +187,7 @@ impl<N: Node> Stage<N> {
     }
 
     fn fire(&mut self, node: NodeId, name: &str) -> Result<(), Complaint> {
-        let spelt = |index: usize| format!("{:?}", N::Timer::at(index)).to_lowercase();
+        let spelt = |index: usize| N::Timer::at(index).name();
         let armed = &mut self.armed[node.index()];
         match armed.iter().copied().find(|index| spelt(*index) == name) {
             Some(index) => {

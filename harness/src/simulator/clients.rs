@@ -11,7 +11,7 @@ use crate::time::Time;
 
 impl<N: Node> Simulator<N> {
     /// A process asks.
-    pub(super) fn begin(&mut self, process: ProcessId, op: Op) {
+    pub(super) fn begin(&mut self, process: ProcessId, op: Op, first: Option<NodeId>) {
         let client = process.0 % self.clients.len() as u32;
         let (session, number) = &mut self.asked[client as usize];
         if *session != process {
@@ -19,7 +19,7 @@ impl<N: Node> Simulator<N> {
         }
         *number += 1;
         let id = RequestId { session: process.0, number: *number };
-        let next = self.clients[client as usize].begin(self.now, id, op, &self.settings);
+        let next = self.clients[client as usize].begin(self.now, id, op, first, &self.settings);
         self.queue.push(self.now + self.settings.request_timeout, Event::Deadline { client, id });
         self.go_on(client, next);
     }

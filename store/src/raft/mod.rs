@@ -95,6 +95,8 @@ marks! {
         Compacted = "compacted",
         /// It took a snapshot from its leader.
         Installed = "installed",
+        /// For the first time in its life it did what only a deliberate bug does.
+        Strayed = "strayed",
     }
 }
 
@@ -135,6 +137,8 @@ pub struct Raft {
     /// What this step says and must not be heard before it is written.
     holding: Vec<Held>,
     hold: Hold<Held>,
+    /// Has it told that a deliberate bug came to bear?
+    strayed: bool,
 }
 
 impl Design for Raft {
@@ -199,6 +203,7 @@ impl Node for Raft {
             record: Record::default(),
             holding: Vec::new(),
             hold: Hold::default(),
+            strayed: false,
         }
     }
 
@@ -377,10 +382,21 @@ impl Raft {
             out.mark(Sign::Voted);
         }
         self.hold.write(std::mem::take(&mut self.holding));
+        if votes && self.config.bugs.vote_not_persisted {
+            self.stray(out);
+        }
         if self.config.bugs.ack_before_fsync {
             for held in self.hold.hurry() {
+                self.stray(out);
                 self.release(held, out);
             }
+        }
+    }
+
+    /// Announces that a deliberate bug came to bear: where it is not caught, that tells whether it was ever reached.
+    fn stray(&mut self, out: &mut Outbox<Raft>) {
+        if !std::mem::replace(&mut self.strayed, true) {
+            out.mark(Sign::Strayed);
         }
     }
 

@@ -78,6 +78,9 @@ impl Raft {
         lead.round += 1;
         let index = if early { commit } else { commit.max(lead.noop) };
         lead.reads.push_back((lead.round, index, id, op));
+        if index < lead.noop {
+            self.stray(out);
+        }
         self.broadcast(out);
         self.serve_reads(out);
     }
@@ -241,6 +244,9 @@ impl Raft {
         let index = reached_by(&lead.matched, majority);
         let own = self.log.term(index) == Some(self.term);
         if index > self.commit && (own || self.config.bugs.commit_old_term) {
+            if !own {
+                self.stray(out);
+            }
             self.commit = index;
             self.apply(out);
             self.serve_reads(out);
@@ -254,6 +260,7 @@ impl Raft {
             self.prefix = extend(self.prefix, entry);
             let Some((id, op)) = &entry.command else { continue };
             let id = *id;
+            let again = self.config.bugs.no_dedup && self.machine.answered(id).is_some();
             let applied = match self.config.bugs.no_dedup {
                 true => Applied::Fresh(self.machine.apply_again(id, op)),
                 false => self.machine.apply(id, op),
@@ -265,6 +272,9 @@ impl Raft {
                     reply
                 }
             };
+            if again {
+                self.stray(out);
+            }
             if let Role::Leader(lead) = &mut self.role
                 && lead.waiting.remove(&self.applied) == Some(id)
             {

@@ -1,11 +1,17 @@
 //! Many runs with known answers: a campaign is green only if every known-broken design is caught, every correct one is
 //! clean, and nothing was vacuous.
 
+mod standing;
+
+pub use standing::Standing;
+
 use crate::cluster::Trouble;
+use crate::history::What;
 use crate::plan::Settings;
 use crate::seed::Seed;
 use crate::time::Time;
-use crate::verdict::{Exit, Judgement, Verdict};
+use crate::unserved::{self, Side, Unserved};
+use crate::verdict::{Exit, Judgement, Run, Verdict};
 use serde::{Deserialize, Serialize};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -33,6 +39,8 @@ pub struct Cell {
     pub settings: Settings,
     /// The first seed, and how many from there on.
     pub seeds: (u64, u64),
+    /// A mark that some run has to hit, or the cell says nothing: of a deliberate bug, that its code was reached.
+    pub mark: Option<String>,
     /// What must come out.
     pub expected: Expected,
 }
@@ -47,8 +55,42 @@ pub enum Expected {
     Violated(Vec<String>),
     /// Runs hold or are violated in one of these classes: found by luck only.
     Maybe(Vec<String>),
+    /// Every run holds, the clients whom faults part from what their writes need are not served meanwhile, and are
+    /// again afterwards.
+    Unavailable(Side),
     /// At least one run is violated, whatever becomes of the others: what a deliberate bug must come to in its cell.
     Caught,
+}
+
+/// What one run says about its cell, and no more: a campaign has many.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trial {
+    /// How it ended.
+    pub exit: Exit,
+    /// The class of the violation, or why it was not decided or tested nothing; else empty.
+    pub what: String,
+    /// How those fared who cannot be served, where that is what is expected.
+    pub unserved: Option<Unserved>,
+    /// Was the cell's mark hit?
+    pub marked: bool,
+}
+
+impl Trial {
+    /// Of a run and what checkers say about it.
+    pub fn of(cell: &Cell, run: &Run, judgement: &Judgement) -> Trial {
+        let what = match &judgement.verdict {
+            Verdict::Held => String::new(),
+            Verdict::Violated(anomaly) => anomaly.class.clone(),
+            Verdict::Unknown(why) | Verdict::Vacuous(why) => why.clone(),
+        };
+        let unserved = match &cell.expected {
+            Expected::Unavailable(side) => Some(unserved::measure(run, *side)),
+            _ => None,
+        };
+        let hit = |what: &What| matches!(what, What::Mark { mark, .. } if Some(&**mark) == cell.mark.as_deref());
+        let marked = run.history.events.iter().any(|event| hit(&event.what));
+        Trial { exit: judgement.verdict.exit(), what, unserved, marked }
+    }
 }
 
 /// What came out of a cell.
@@ -58,6 +100,12 @@ pub struct Observed {
     pub held: u64,
     /// What came out of the others, worst first.
     pub others: Vec<Other>,
+    /// How those fared who cannot be served, in all runs together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unserved: Option<Unserved>,
+    /// In how many runs the cell's mark was hit.
+    #[serde(default)]
+    pub marked: u64,
 }
 
 /// Runs that ended in the same way.
@@ -74,13 +122,13 @@ pub struct Other {
 }
 
 impl Observed {
-    fn add(&mut self, seed: u64, verdict: &Verdict) {
-        let (exit, what) = match verdict {
-            Verdict::Held => return self.held += 1,
-            Verdict::Violated(anomaly) => (Exit::Violated, &anomaly.class),
-            Verdict::Unknown(why) => (Exit::Unknown, why),
-            Verdict::Vacuous(why) => (Exit::Vacuous, why),
-        };
+    fn add(&mut self, seed: u64, trial: &Trial) {
+        self.marked += u64::from(trial.marked);
+        self.unserved = self.unserved.into_iter().chain(trial.unserved).reduce(|one, two| [one, two].into_iter().sum());
+        let (exit, what) = (trial.exit, &trial.what);
+        if exit == Exit::Held {
+            return self.held += 1;
+        }
         let same = |other: &&mut Other| other.exit == exit && (exit != Exit::Violated || other.what == *what);
         match self.others.iter_mut().find(same) {
             Some(other) => other.runs += 1,
@@ -99,30 +147,32 @@ impl Observed {
         self.held + self.others.iter().map(|other| other.runs).sum::<u64>()
     }
 
-    /// What is not as expected, if anything.
-    pub fn surprise(&self, expected: &Expected) -> Option<String> {
-        if *expected == Expected::Caught {
-            let missed = self.violated().next().is_none();
-            return missed.then(|| "no run was violated: the bug was not caught".to_string());
-        }
-        let allowed: &[String] = match expected {
-            Expected::Held | Expected::Caught => &[],
+    /// How many seeds it takes until one is violated, at the median: the geometric estimate, which takes every seed to be violated with
+    /// the same chance.
+    pub fn median_seeds(&self) -> Option<u64> {
+        let violated: u64 = self.violated().map(|other| other.runs).sum();
+        let missed = 1.0 - violated as f64 / self.runs() as f64;
+        (violated > 0).then(|| (0.5f64.ln() / missed.ln()).ceil().max(1.0) as u64)
+    }
+}
+
+impl Expected {
+    /// How runs may be violated.
+    pub fn classes(&self) -> &[String] {
+        match self {
             Expected::Violated(classes) | Expected::Maybe(classes) => classes,
-        };
-        // What was not decided or tested nothing spoils a cell, whatever else was found.
-        let wrong =
-            self.others.iter().rev().find(|other| other.exit != Exit::Violated || !allowed.contains(&other.what));
-        if let Some(Other { exit, what, runs, first_seed }) = wrong {
-            let runs = if *runs == 1 { "1 run was".to_string() } else { format!("{runs} runs were") };
-            let ending = match exit {
-                Exit::Violated => "violated by",
-                Exit::Unknown => "not decided:",
-                _ => "vacuous:",
-            };
-            return Some(format!("{runs} {ending} {what} (first seed {first_seed})"));
+            Expected::Held | Expected::Unavailable(_) | Expected::Caught => &[],
         }
-        let missed = matches!(expected, Expected::Violated(_)) && self.violated().next().is_none();
-        missed.then(|| format!("none of {} runs was violated by {}", self.held, allowed.join(" or ")))
+    }
+    /// Its sign in a table.
+    pub fn sign(&self) -> &'static str {
+        match self {
+            Expected::Held => "H",
+            Expected::Unavailable(_) => "U",
+            Expected::Violated(_) => "V",
+            Expected::Maybe(_) => "v",
+            Expected::Caught => "C",
+        }
     }
 }
 
@@ -137,7 +187,7 @@ pub struct Orders<'a> {
 }
 
 /// Tests one cell with one seed.
-pub type Test<'a> = dyn Fn(&Cell, Seed) -> Result<Judgement, Trouble> + Sync + 'a;
+pub type Test<'a> = dyn Fn(&Cell, Seed) -> Result<Trial, Trouble> + Sync + 'a;
 
 /// Runs every cell with every seed of it. What comes out does not depend on the number of jobs. The flag says whether all was run.
 ///
@@ -148,7 +198,7 @@ pub fn run(cells: &[Cell], test: &Test, orders: &Orders) -> Result<(Vec<Observed
         .flat_map(|cell| (cells[cell].seeds.0..).take(cells[cell].seeds.1 as usize).map(move |seed| (cell, seed)))
         .collect();
     let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    let judged: Vec<Mutex<Option<Result<Judgement, Trouble>>>> = runs.iter().map(|_| Mutex::new(None)).collect();
+    let judged: Vec<Mutex<Option<Result<Trial, Trouble>>>> = runs.iter().map(|_| Mutex::new(None)).collect();
     let work = || {
         while !orders.stop.load(Ordering::Relaxed) {
             let mine = next.fetch_add(1, Ordering::Relaxed);
@@ -161,57 +211,11 @@ pub fn run(cells: &[Cell], test: &Test, orders: &Orders) -> Result<(Vec<Observed
     std::thread::scope(|scope| (0..orders.jobs.max(1)).for_each(|_| drop(scope.spawn(work))));
     let mut observed = vec![Observed::default(); cells.len()];
     let mut complete = true;
-    for ((cell, seed), judgement) in runs.iter().zip(judged) {
-        match judgement.into_inner().expect("no worker panicked") {
-            Some(judgement) => observed[*cell].add(*seed, &judgement?.verdict),
+    for ((cell, seed), trial) in runs.iter().zip(judged) {
+        match trial.into_inner().expect("no worker panicked") {
+            Some(trial) => observed[*cell].add(*seed, &trial?),
             None => complete = false,
         }
     }
     Ok((observed, complete))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::anomaly::Anomaly;
-
-    fn violated(class: &str) -> Verdict {
-        Verdict::Violated(Box::new(Anomaly { class: class.to_string(), ..Anomaly::default() }))
-    }
-
-    fn observed(verdicts: &[Verdict]) -> Observed {
-        let mut observed = Observed::default();
-        (1..).zip(verdicts).for_each(|(seed, verdict)| observed.add(seed, verdict));
-        observed
-    }
-
-    #[test]
-    fn a_cell_is_as_expected_or_says_why_not() {
-        let lost = || vec!["lost".to_string()];
-        let (held, vacuous) = (Verdict::Held, Verdict::Vacuous("nothing was asked".to_string()));
-        let unknown = Verdict::Unknown("too long".to_string());
-        let surprise = |verdicts: &[Verdict], expected: Expected| observed(verdicts).surprise(&expected);
-        assert_eq!(surprise(std::slice::from_ref(&held), Expected::Held), None);
-        assert_eq!(surprise(&[held.clone(), violated("lost")], Expected::Violated(lost())), None);
-        assert_eq!(surprise(std::slice::from_ref(&held), Expected::Maybe(lost())), None);
-        assert_eq!(surprise(&[vacuous.clone(), violated("lost")], Expected::Caught), None);
-        for (verdicts, expected, says) in [
-            (vec![held.clone(), violated("lost")], Expected::Held, "1 run was violated by lost (first seed 2)"),
-            (vec![held.clone()], Expected::Violated(lost()), "none of 1 runs was violated by lost"),
-            (
-                vec![violated("phantom"); 2],
-                Expected::Violated(lost()),
-                "2 runs were violated by phantom (first seed 1)",
-            ),
-            (
-                vec![violated("lost"), vacuous],
-                Expected::Violated(lost()),
-                "1 run was vacuous: nothing was asked (first seed 2)",
-            ),
-            (vec![unknown, held.clone()], Expected::Maybe(lost()), "1 run was not decided: too long (first seed 1)"),
-            (vec![held], Expected::Caught, "no run was violated: the bug was not caught"),
-        ] {
-            assert_eq!(surprise(&verdicts, expected).as_deref(), Some(says));
-        }
-    }
 }

@@ -1,0 +1,123 @@
+//! What is explored without being told more: for each design, and for its deliberate bugs, bounds within which it is worth it.
+//!
+//! One line a design. The bounds are the smallest in which something interesting can happen, and small enough for a minute.
+
+use crate::bounds::{Bounds, Disks, clients, fires};
+use crate::space::LINEARIZABLE;
+use harness::Settings;
+use harness::files::Malformed;
+use harness::invariants::{ONE_LEADER, PREFIXES_AGREE};
+
+/// An exploration with a known end.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    /// The design.
+    pub design: &'static str,
+    /// Its deliberate bug, if one is on.
+    pub switch: Option<&'static str>,
+    /// How many nodes.
+    pub nodes: u8,
+    /// What clients ask, as [`clients`] reads it.
+    pub ops: &'static str,
+    /// The last term.
+    pub terms: u64,
+    /// Which timers run out, as [`fires`] reads it.
+    pub fires: &'static str,
+    /// How many processes die.
+    pub crashes: u8,
+    /// How many messages are lost.
+    pub drops: u8,
+    /// When writes are synced.
+    pub disks: Disks,
+    /// Entries in one message, if not the usual number.
+    pub entries: Option<usize>,
+    /// The promise that is broken; `None` if all are kept.
+    pub broken: Option<&'static str>,
+}
+
+/// Two of the nodes stand for election, once each. All are alike, so it does not matter which; what three at once would do is not tried.
+const TWO: &str = "election@n1=1, election@n2=1";
+
+/// Three nodes, one write and one read, two terms, nothing goes wrong.
+const USUAL: Row = Row {
+    design: "raft",
+    switch: None,
+    nodes: 3,
+    ops: "write x 1; read x",
+    terms: 2,
+    fires: TWO,
+    crashes: 0,
+    drops: 0,
+    disks: Disks::AtOnce,
+    entries: None,
+    broken: None,
+};
+
+/// Every row. Of several rows of a design the first is taken where nobody says otherwise.
+pub const TABLE: &[Row] = &[
+    USUAL,
+    Row { fires: "election", terms: 1, crashes: 1, ..USUAL },
+    Row { fires: "election", terms: 1, drops: 1, ..USUAL },
+    Row { nodes: 2, fires: "election", crashes: 1, disks: Disks::Later, ..USUAL },
+    // Nobody need ask anything: whoever votes twice elects two.
+    Row {
+        switch: Some("vote-not-persisted"),
+        ops: "",
+        fires: "election",
+        terms: 1,
+        crashes: 1,
+        broken: Some(ONE_LEADER),
+        ..USUAL
+    },
+    Row { switch: Some("ack-before-fsync"), crashes: 1, disks: Disks::Later, broken: Some(ONE_LEADER), ..USUAL },
+    // Figure 8 of the paper with three nodes: two of them take turns, and one entry goes into a message. Leaders write an entry when they
+    // are elected, so that nobody need ask anything.
+    Row {
+        switch: Some("commit-old-term"),
+        ops: "",
+        fires: "election@n1=2, election@n2=2",
+        terms: 4,
+        entries: Some(1),
+        broken: Some(PREFIXES_AGREE),
+        ..USUAL
+    },
+    Row { design: "ll-quorum", ops: TWO_READS, fires: "", drops: 1, broken: Some(LINEARIZABLE), ..USUAL },
+    // Where links are in order and lose nothing, a reader's own node has what it saw.
+    Row { design: "ll-quorum", ops: TWO_READS, fires: "", ..USUAL },
+    // Whoever reads writes back what it saw, so what one read saw the next one finds.
+    Row { design: "ll-abd", ops: TWO_READS, fires: "", drops: 1, ..USUAL },
+    Row { design: "sl-async-fo", fires: "failover=2", broken: Some(LINEARIZABLE), ..USUAL },
+    Row {
+        design: "sl-async-fo",
+        ops: "claim a 1; claim a 2",
+        fires: "failover=2",
+        broken: Some(LINEARIZABLE),
+        ..USUAL
+    },
+];
+
+/// A write, and somebody who looks twice.
+const TWO_READS: &str = "write x 1; read x, read x";
+
+/// The row of a design with a deliberate bug, or else of the design.
+pub fn row(design: &str, switch: Option<&str>) -> Option<&'static Row> {
+    let of = |switch: Option<&str>| TABLE.iter().find(|row| row.design == design && row.switch == switch);
+    of(switch).or_else(|| of(None))
+}
+
+impl Row {
+    /// The bounds.
+    ///
+    /// # Errors
+    /// What in the row cannot be read.
+    pub fn bounds(&self) -> Result<Bounds, Malformed> {
+        let Row { nodes, terms, crashes, drops, disks, .. } = *self;
+        Ok(Bounds { nodes, clients: clients(self.ops)?, terms, fires: fires(self.fires)?, crashes, drops, disks })
+    }
+    /// The magnitudes of the system's own times.
+    pub fn settings(&self) -> Settings {
+        let usual = Settings::default();
+        let max_entries_per_append = self.entries.unwrap_or(usual.max_entries_per_append);
+        Settings { max_entries_per_append, ..usual }
+    }
+}

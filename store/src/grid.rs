@@ -1,0 +1,270 @@
+//! What each design must do under each fault, claim by claim: the specification of the store, and the self-test of the harness.
+//!
+//! A row is a design and what it is asked to keep, a workload or a claim; its signs stand under the faults of [`FAULTS`]:
+//!
+//! - `H` must never be reported violated.
+//! - `V` must be found, in one of the row's classes; `v` may be found, luck decides.
+//! - `U` must hold, and whom the fault parts from what their writes need must not be served while it lasts, but again afterwards.
+//! - `.` is not run.
+//!
+//! The cells are argued for in `docs/verdicts.md`.
+
+use harness::campaign::Expected;
+use harness::unserved::Side;
+
+/// The columns: every nemesis of the grid.
+pub const FAULTS: &str =
+    "calm isolate-leader halves one-way kill pause clock-slow clock-fast power-loss slow-disk mixed";
+
+/// One line of the grid.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    /// The system under test.
+    pub design: &'static str,
+    /// A workload or a claim.
+    pub claim: &'static str,
+    /// A sign for each column.
+    signs: &'static str,
+    /// How it may be violated.
+    classes: &'static str,
+}
+
+const fn row(design: &'static str, claim: &'static str, signs: &'static str, classes: &'static str) -> Row {
+    Row { design, claim, signs, classes }
+}
+
+/// Whom a fault parts from what their writes need; where nothing stands, the clients beside the nodes that it hit.
+const SIDES: &[(&str, Side)] = &[
+    ("sl-async", Side::Leaderless),
+    ("sl-async-fr", Side::Leaderless),
+    ("sl-sync", Side::All),
+    ("sl-sync-fr", Side::All),
+];
+
+const REGISTER: &str = "stale-after-ack lost-update dirty-then-vanished new-then-old";
+const OWNER: &str = "double-ack owner-changed owner-lost";
+const MONEY: &str = "lost torn read-skew torn-transfer";
+const SESSION: &str = "ryw mr mw wfr";
+
+/// Every row.
+#[rustfmt::skip]
+pub const GRID: &[Row] = &[
+    //                                           calm P1 P2 Pa K  Z  C- C+ L  slow mixed
+    row("raft", "registration",                  "H   U  U  U  H  H  H  H  H  H    H", ""),
+    row("raft", "register",                      "H   U  U  U  H  H  H  H  H  H    H", ""),
+    row("raft", "bank",                          "H   U  U  U  H  H  H  H  H  H    H", ""),
+    row("raft", "set",                           "H   U  U  U  H  H  H  H  H  H    H", ""),
+    row("raft", "inventory",                     "H   U  U  U  H  H  H  H  H  H    H", ""),
+    row("raft", "sessions",                      "H   U  U  U  H  H  H  H  H  H    H", ""),
+    row("raft", "sessions-roaming",              "H   U  U  U  H  H  H  H  H  H    H", ""),
+    row("raft", "consistent-prefix",             "H   U  U  U  H  H  H  H  H  H    H", ""),
+    // One log, and nobody else ever leads. Where the leader is away nobody writes, and that is no violation.
+    row("sl-async", "registration",              "H   U  U  U  U  U  H  H  U  H    H", ""),
+    row("sl-async", "register",                  "H   U  U  U  U  U  H  H  U  H    H", ""),
+    row("sl-async", "bank",                      "H   U  U  U  U  U  H  H  U  H    H", ""),
+    row("sl-async", "set",                       "H   U  U  U  U  U  H  H  U  H    H", ""),
+    row("sl-async", "inventory",                 "H   U  U  U  U  U  H  H  U  H    H", ""),
+    // What was acknowledged reaches the followers with the next heartbeat, and they answer reads before it does, from a prefix.
+    row("sl-async-fr", "register",               "V   V  V  V  V  V  V  V  V  V    V", "stale-after-ack"),
+    row("sl-async-fr", "registration",           "H   U  U  U  U  U  H  H  U  H    H", ""),
+    row("sl-async-fr", "bank",                   "H   U  U  U  U  U  H  H  U  H    H", ""),
+    row("sl-async-fr", "set",                    "H   U  U  U  U  U  H  H  U  H    H", ""),
+    row("sl-async-fr", "consistent-prefix",      "H   U  U  U  U  U  H  H  U  H    H", ""),
+    // Every follower must have it: any cut, and anybody dead or stopped, stops all writes.
+    row("sl-sync", "registration",               "H   U  U  U  U  U  H  H  U  H    H", ""),
+    row("sl-sync", "register",                   "H   U  U  U  U  U  H  H  U  H    H", ""),
+    row("sl-sync", "bank",                       "H   U  U  U  U  U  H  H  U  H    H", ""),
+    row("sl-sync", "set",                        "H   U  U  U  U  U  H  H  U  H    H", ""),
+    // What is not acknowledged yet may be here and not there: for milliseconds, or as long as a follower does not answer.
+    row("sl-sync-fr", "register",                "v   V  V  v  V  V  v  v  V  v    V", "new-then-old dirty-then-vanished"),
+    row("sl-sync-fr", "registration",            "H   U  U  U  U  U  H  H  U  H    H", ""),
+    row("sl-sync-fr", "bank",                    "H   U  U  U  U  U  H  H  U  H    H", ""),
+    row("sl-sync-fr", "set",                     "H   U  U  U  U  U  H  H  U  H    H", ""),
+    // What one follower has confirmed survives the leader, as long as the leader does not go on alone.
+    row("sl-semi", "registration",               "H   V  V  V  H  v  H  H  H  H    V", OWNER),
+    row("sl-semi", "register",                   "H   V  V  V  H  v  H  H  H  H    V", REGISTER),
+    row("sl-semi", "bank",                       "H   V  V  V  H  v  H  H  H  H    V", "lost"),
+    row("sl-semi", "total",                      "H   H  H  H  H  H  H  H  H  H    H", ""),
+    row("sl-semi", "set",                        "H   V  V  V  H  v  H  H  H  H    V", "lost resurrected"),
+    // Whatever makes the followers promote one of them loses what the old leader had acknowledged and not shipped. Clocks move
+    // no failover: at twice the rate five heartbeats still fit into a time-out.
+    row("sl-async-fo", "registration",           "H   V  V  V  V  V  H  H  V  H    V", OWNER),
+    row("sl-async-fo", "register",               "H   V  V  V  V  V  H  H  V  H    V", REGISTER),
+    // The total stays right all the time: each log is serial, and a surviving log is a prefix. Only the ledger sees the loss.
+    row("sl-async-fo", "bank",                   "H   V  V  V  V  V  H  H  V  H    V", "lost"),
+    row("sl-async-fo", "total",                  "H   H  H  H  H  H  H  H  H  H    H", ""),
+    row("sl-async-fo", "ledger",                 "H   V  V  V  V  V  H  H  V  H    V", "lost"),
+    row("sl-async-fo", "set",                    "H   V  V  V  V  V  H  H  V  H    V", "lost resurrected"),
+    row("sl-async-fo", "no-silent-loss",         "H   V  V  V  V  V  H  H  V  H    V", "lost"),
+    row("sl-async-fo", "inventory",              "H   V  V  V  V  V  H  H  V  H    V", "oversold"),
+    row("sl-async-fo", "sessions",               "H   V  V  V  v  v  H  H  v  H    V", SESSION),
+    row("sl-async-fo", "consistent-prefix",      "H   V  V  V  V  V  H  H  V  H    V", "gap"),
+    row("sl-async-fo", "agreement",              "H   H  H  H  H  H  H  H  H  H    H", ""),
+    row("ml-lww", "registration",                "V   V  V  V  V  V  V  V  V  V    V", OWNER),
+    row("ml-lww", "register",                    "V   V  V  V  V  V  V  V  V  V    V", REGISTER),
+    // Many writes and reads of one burst may contradict each other only all together.
+    row("ml-lww", "read-write",                  "V   V  V  V  V  V  V  V  V  V    V", "stale-after-ack dirty-then-vanished new-then-old not-linearizable"),
+    row("ml-lww", "no-claim-lost",               "V   V  V  V  V  V  V  V  V  V    V", "lost"),
+    row("ml-lww", "bank",                        "V   V  V  V  V  V  V  V  V  V    V", MONEY),
+    // Each element has a cell of its own, so adds never meet. A remove that is stamped by a clock that went back loses
+    // against the add that it follows.
+    row("ml-lww", "set",                         "H   H  H  H  H  H  V  V  H  H    v", "resurrected"),
+    row("ml-lww", "no-silent-loss",              "H   H  H  H  U  U  H  H  U  H    H", ""),
+    row("ml-lww", "inventory",                   "V   V  V  V  V  V  V  V  V  V    V", "oversold"),
+    // Clocks that nobody sets run apart by themselves, half a percent at most, and that is enough.
+    row("ml-lww", "read-your-writes",            "V   V  V  V  V  V  V  V  V  V    V", "ryw"),
+    row("ml-lww", "monotonic-reads",             "v   v  V  v  v  v  v  v  v  v    v", "mr"),
+    row("ml-lww", "monotonic-writes",            "v   v  v  v  v  v  v  V  v  v    v", "mw"),
+    row("ml-lww", "writes-follow-reads",         "V   V  V  V  V  V  V  V  V  V    V", "wfr"),
+    row("ml-lww", "sessions-roaming",            "V   V  V  V  V  V  V  V  V  V    V", SESSION),
+    row("ml-lww", "consistent-prefix",           "v   V  V  V  v  v  v  v  v  v    V", "gap"),
+    row("ml-lww", "agreement",                   "H   H  H  H  H  H  H  H  H  H    H", ""),
+    // A conflict is kept and shown, so no claim is lost; but both clients were told that they own the name.
+    row("ml-dvv", "registration",                "V   V  V  V  V  V  V  V  V  V    V", OWNER),
+    row("ml-dvv", "no-claim-lost",               "H   H  H  H  H  H  H  H  H  H    H", ""),
+    row("ml-dvv", "register",                    "V   V  V  V  V  V  V  V  V  V    V", "stale-after-ack lost-update dirty-then-vanished new-then-old not-linearizable siblings"),
+    row("ml-dvv", "read-write",                  "V   V  V  V  V  V  V  V  V  V    V", "stale-after-ack dirty-then-vanished new-then-old not-linearizable siblings"),
+    row("ml-dvv", "bank",                        "V   V  V  V  V  V  V  V  V  V    V", MONEY),
+    row("ml-dvv", "set",                         "H   H  H  H  H  H  H  H  H  H    H", ""),
+    row("ml-dvv", "agreement",                   "H   H  H  H  H  H  H  H  H  H    H", ""),
+    // One vector entry a node: who saw the same at one node overwrites the other.
+    row("ml-vv-naive", "registration",           "V   V  V  V  V  V  V  V  V  V    V", OWNER),
+    row("ml-vv-naive", "no-claim-lost",          "V   V  V  V  V  V  V  V  V  V    V", "lost"),
+    row("ml-vv-naive", "register",               "V   V  V  V  V  V  V  V  V  V    V", "stale-after-ack lost-update dirty-then-vanished new-then-old not-linearizable siblings"),
+    row("ml-vv-naive", "read-write",             "V   V  V  V  V  V  V  V  V  V    V", "stale-after-ack dirty-then-vanished new-then-old not-linearizable siblings"),
+    row("ml-vv-naive", "bank",                   "V   V  V  V  V  V  V  V  V  V    V", MONEY),
+    row("ml-vv-naive", "set",                    "V   V  V  V  V  V  V  V  V  V    V", "lost resurrected"),
+    row("ml-vv-naive", "agreement",              "H   H  H  H  H  H  H  H  H  H    H", ""),
+    // Every state is made of whole transfers; only that there is enough money nobody can promise alone.
+    row("ml-crdt", "registration",               "V   V  V  V  V  V  V  V  V  V    V", OWNER),
+    row("ml-crdt", "no-claim-lost",              "V   V  V  V  V  V  V  V  V  V    V", "lost"),
+    row("ml-crdt", "register",                   "V   V  V  V  V  V  V  V  V  V    V", "stale-after-ack lost-update dirty-then-vanished new-then-old not-linearizable"),
+    row("ml-crdt", "read-write",                 "V   V  V  V  V  V  V  V  V  V    V", "stale-after-ack dirty-then-vanished new-then-old not-linearizable"),
+    row("ml-crdt", "bank",                       "V   V  V  V  V  V  V  V  V  V    V", "overdrawn"),
+    row("ml-crdt", "ledger",                     "H   H  H  H  H  H  H  H  H  H    H", ""),
+    row("ml-crdt", "inventory",                  "V   V  V  V  V  V  V  V  V  V    V", "oversold"),
+    row("ml-crdt", "set",                        "H   H  H  H  H  H  H  H  H  H    H", ""),
+    row("ml-crdt", "agreement",                  "H   H  H  H  H  H  H  H  H  H    H", ""),
+    // One copy read, one written.
+    row("ll-weak", "registration",               "V   V  V  V  V  V  V  V  V  V    V", OWNER),
+    row("ll-weak", "no-claim-lost",              "V   V  V  V  V  V  V  V  V  V    V", "lost"),
+    row("ll-weak", "register",                   "V   V  V  V  V  V  V  V  V  V    V", REGISTER),
+    row("ll-weak", "read-write",                 "v   V  V  V  V  V  v  v  V  v    V", "stale-after-ack dirty-then-vanished new-then-old"),
+    row("ll-weak", "bank",                       "V   V  V  V  V  V  V  V  V  V    V", MONEY),
+    row("ll-weak", "set",                        "H   H  H  H  H  H  H  H  H  H    H", ""),
+    row("ll-weak", "agreement",                  "H   H  H  H  H  H  H  H  H  H    H", ""),
+    // Stamps are taken from clocks, which are never quite right.
+    row("ll-quorum-wall", "registration",        "V   V  V  V  V  V  V  V  V  V    V", OWNER),
+    row("ll-quorum-wall", "no-claim-lost",       "V   V  V  V  V  V  V  V  V  V    V", "lost"),
+    row("ll-quorum-wall", "register",            "V   V  V  V  V  V  V  V  V  V    V", REGISTER),
+    row("ll-quorum-wall", "read-write",          "V   V  V  V  V  V  V  V  V  V    V", "stale-after-ack dirty-then-vanished new-then-old"),
+    row("ll-quorum-wall", "bank",                "V   V  V  V  V  V  V  V  V  V    V", MONEY),
+    row("ll-quorum-wall", "set",                 "H   H  H  H  H  H  V  V  H  H    v", "resurrected"),
+    row("ll-quorum-wall", "agreement",           "H   H  H  H  H  H  H  H  H  H    H", ""),
+    // Whoever reads leaves a majority behind that knows what was read; to look and then to write are two steps all the same.
+    row("ll-abd", "registration",                "V   V  V  V  V  V  V  V  V  V    V", OWNER),
+    row("ll-abd", "no-claim-lost",               "V   V  V  V  V  V  V  V  V  V    V", "lost"),
+    row("ll-abd", "register",                    "V   V  V  V  V  V  V  V  V  V    V", "lost-update new-then-old dirty-then-vanished"),
+    row("ll-abd", "read-write",                  "H   U  U  U  H  H  H  H  H  H    H", ""),
+    row("ll-abd", "bank",                        "V   V  V  V  V  V  V  V  V  V    V", MONEY),
+    row("ll-abd", "set",                         "H   U  U  U  H  H  H  H  H  H    H", ""),
+    row("ll-abd", "agreement",                   "H   H  H  H  H  H  H  H  H  H    H", ""),
+    // A coordinator stands in for home nodes that it does not hear.
+    row("ll-sloppy", "registration",             "V   V  V  V  V  V  V  V  V  V    V", OWNER),
+    row("ll-sloppy", "no-claim-lost",            "V   V  V  V  V  V  V  V  V  V    V", "lost"),
+    row("ll-sloppy", "register",                 "V   V  V  V  V  V  V  V  V  V    V", REGISTER),
+    row("ll-sloppy", "read-write",               "v   V  V  V  v  v  v  v  v  v    v", "stale-after-ack dirty-then-vanished new-then-old"),
+    row("ll-sloppy", "bank",                     "V   V  V  V  V  V  V  V  V  V    V", MONEY),
+    row("ll-sloppy", "set",                      "H   H  H  H  H  H  H  H  H  H    H", ""),
+    row("ll-sloppy", "agreement",                "H   H  H  H  H  H  H  H  H  H    H", ""),
+    row("ll-quorum", "registration",             "V   V  V  V  V  V  V  V  V  V    V", "double-ack owner-changed"),
+    // Never stale after an acknowledgement: every read quorum meets every acknowledged write.
+    row("ll-quorum", "register",                 "V   V  V  V  V  V  V  V  V  V    V", "lost-update new-then-old dirty-then-vanished"),
+    row("ll-quorum", "read-write",               "v   v  v  v  v  v  v  v  v  v    v", "dirty-then-vanished new-then-old"),
+    row("ll-quorum", "no-claim-lost",            "V   V  V  V  V  V  V  V  V  V    V", "lost"),
+    row("ll-quorum", "no-stale-after-ack",       "H   U  U  U  H  H  H  H  H  H    H", ""),
+    row("ll-quorum", "bank",                     "V   V  V  V  V  V  V  V  V  V    V", MONEY),
+    row("ll-quorum", "set",                      "H   U  U  U  H  H  H  H  H  H    H", ""),
+    row("ll-quorum", "inventory",                "V   V  V  V  V  V  V  V  V  V    V", "oversold"),
+    row("ll-quorum", "read-your-writes",         "H   U  U  U  H  H  H  H  H  H    H", ""),
+    // To see new, then old, takes two reads within the few milliseconds in which a write spreads: a matter for scripts.
+    row("ll-quorum", "monotonic-reads",          "v   v  v  v  v  v  v  v  v  v    v", "mr"),
+];
+
+/// Claims whose clients often ask a node that they cannot reach: twice as many ask, so that enough are served.
+pub const CROWDED: &[&str] = &["sessions-roaming", "read-your-writes-roaming", "monotonic-reads-roaming"];
+
+/// What must come out of a cell; `None` where it is not run.
+pub fn expected(design: &str, claim: &str, fault: &str) -> Option<Expected> {
+    let row = GRID.iter().find(|row| (row.design, row.claim) == (design, claim))?;
+    let (_, sign) = row.cells().find(|(of, _)| *of == fault)?;
+    let classes = || row.classes.split_whitespace().map(String::from).collect();
+    let side = SIDES.iter().find(|(of, _)| *of == design).map_or(Side::Hit, |(_, side)| *side);
+    match sign {
+        "H" => Some(Expected::Held),
+        "V" => Some(Expected::Violated(classes())),
+        "v" => Some(Expected::Maybe(classes())),
+        "U" => Some(Expected::Unavailable(side)),
+        _ => None,
+    }
+}
+
+impl Row {
+    /// Each fault with its sign.
+    pub fn cells(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        FAULTS.split_whitespace().zip(self.signs.split_whitespace())
+    }
+}
+
+/// The grid in Markdown.
+pub fn table() -> String {
+    let faults: Vec<&str> = FAULTS.split_whitespace().collect();
+    let row = |row: &Row| {
+        let signs: Vec<&str> = row.cells().map(|(_, sign)| sign).collect();
+        let classes: Vec<String> = row.classes.split_whitespace().map(|class| format!("`{class}`")).collect();
+        format!("| `{}` | {} | {} | {} |\n", row.design, row.claim, signs.join(" | "), classes.join(" "))
+    };
+    let head = format!("| design | claim | {} | classes |\n|{}\n", faults.join(" | "), "---|".repeat(faults.len() + 3));
+    head + &GRID.iter().map(row).collect::<String>()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_row_is_whole_and_stands_once() {
+        let rows: BTreeSet<(&str, &str)> = GRID.iter().map(|row| (row.design, row.claim)).collect();
+        assert_eq!(rows.len(), GRID.len());
+        for row in GRID {
+            let signs: Vec<&str> = row.signs.split_whitespace().collect();
+            let named = format!("{} {}", row.design, row.claim);
+            assert_eq!(signs.len(), FAULTS.split_whitespace().count(), "{named}");
+            assert!(signs.iter().all(|sign| ["H", "V", "v", "U", "."].contains(sign)), "{named}");
+            let violated = signs.iter().any(|sign| sign.eq_ignore_ascii_case("v"));
+            assert_eq!(violated, !row.classes.is_empty(), "{named}: classes are for rows that are violated");
+        }
+        let designs: BTreeSet<&str> = GRID.iter().map(|row| row.design).collect();
+        assert_eq!(designs, crate::designs().map(|design| design.name).collect());
+    }
+
+    #[test]
+    fn the_page_about_verdicts_shows_the_grid() {
+        let page =
+            std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/verdicts.md")).expect("a page");
+        let table = table();
+        assert!(page.contains(&table), "docs/verdicts.md does not show the grid; this is it:\n{table}");
+    }
+
+    #[test]
+    fn a_cell_is_found_by_its_names() {
+        assert_eq!(expected("raft", "register", "kill"), Some(Expected::Held));
+        assert_eq!(expected("raft", "register", "halves"), Some(Expected::Unavailable(Side::Hit)));
+        let gap = || vec!["gap".to_string()];
+        assert_eq!(expected("sl-async-fo", "consistent-prefix", "one-way"), Some(Expected::Violated(gap())));
+        assert_eq!(expected("ml-lww", "consistent-prefix", "calm"), Some(Expected::Maybe(gap())));
+        assert_eq!(expected("raft", "register", "meteor"), None);
+        assert_eq!(expected("raft", "total", "kill"), None);
+    }
+}

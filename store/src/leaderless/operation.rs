@@ -1,0 +1,116 @@
+//! An operation that a node coordinates: what it has heard, and whether that is enough.
+
+use super::modes::Config;
+use crate::data::Cell;
+use crate::replica::{Replica, Stamp, Stamped};
+use harness::{Op, Reply, Time};
+use std::collections::BTreeMap;
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Operation {
+    pub(super) op: Op,
+    pub(super) began: Time,
+    /// When its current phase began.
+    pub(super) since: Time,
+    /// Who has answered the current phase, as bits.
+    pub(super) answered: u32,
+    /// How many answers there were: what is counted by mistake.
+    pub(super) answers: u32,
+    /// Home nodes that were silent for too long, as bits: the coordinator stands in for them.
+    pub(super) silent: u32,
+    /// A quorum of each of these must answer, as bits.
+    pub(super) groups: Vec<u32>,
+    pub(super) phase: Phase,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Phase {
+    Read(Gathered),
+    /// The answer for the client, and what has to be stored first.
+    Write(Reply, Vec<Stamped>),
+}
+
+impl Operation {
+    pub(super) fn new(op: Op, now: Time, groups: Vec<u32>) -> Operation {
+        let phase = Phase::Read(Gathered::default());
+        Operation { op, began: now, since: now, answered: 0, answers: 0, silent: 0, groups, phase }
+    }
+
+    /// All nodes that are asked, as bits.
+    pub(super) fn asked(&self) -> u32 {
+        self.groups.iter().fold(0, |all, group| all | group)
+    }
+
+    pub(super) fn is_reading(&self) -> bool {
+        matches!(self.phase, Phase::Read(_))
+    }
+
+    /// Takes note of who answered.
+    pub(super) fn hear(&mut self, who: u32) {
+        self.answered |= who;
+        self.answers += 1;
+    }
+
+    /// Have enough answered?
+    pub(super) fn is_enough(&self, config: &Config) -> bool {
+        let needed = if self.is_reading() { config.reads } else { config.writes };
+        let quorum = |group: &u32| (self.answered & group).count_ones() >= needed;
+        config.count_twice && self.answers >= needed || self.groups.iter().all(quorum)
+    }
+
+    /// What was read is to be stored now.
+    pub(super) fn write(&mut self, now: Time, reply: Reply, cells: Vec<Stamped>, groups: Vec<u32>) {
+        (self.since, self.answered, self.answers, self.groups) = (now, 0, 0, groups);
+        self.phase = Phase::Write(reply, cells);
+    }
+}
+
+/// The newest of what was answered so far, and who holds it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Gathered {
+    pub(super) newest: Replica,
+    holders: BTreeMap<Cell, (Stamp, u32)>,
+}
+
+impl Gathered {
+    pub(super) fn hear(&mut self, who: u32, cells: Vec<Stamped>) {
+        for write in cells {
+            let (cell, stamp, _) = &write;
+            let (newest, holders) = self.holders.entry(cell.clone()).or_insert((*stamp, 0));
+            match (*newest).cmp(stamp) {
+                std::cmp::Ordering::Less => (*newest, *holders) = (*stamp, who),
+                std::cmp::Ordering::Equal => *holders |= who,
+                std::cmp::Ordering::Greater => {}
+            }
+            self.newest.merge(write);
+        }
+    }
+
+    /// What not all of these nodes hold.
+    pub(super) fn unshared(&self, nodes: u32) -> Vec<Stamped> {
+        let held_by_all = |(cell, ..): &Stamped| self.holders.get(cell).is_some_and(|(_, by)| by & nodes == nodes);
+        self.newest.all().into_iter().filter(|write| !held_by_all(write)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::Content;
+    use harness::NodeId;
+
+    #[test]
+    fn what_all_hold_need_not_be_written_back() {
+        let write = |element, clock| {
+            let stamp = Stamp { clock, tie: 0, node: NodeId(0) };
+            (Cell::Element(element), stamp, Content::Number(clock as i64))
+        };
+        let mut gathered = Gathered::default();
+        gathered.hear(1, vec![write(1, 1), write(2, 1)]);
+        gathered.hear(2, vec![write(1, 1), write(2, 2)]);
+        gathered.hear(4, vec![write(1, 1), write(3, 1)]);
+        assert_eq!(gathered.unshared(7), [write(2, 2), write(3, 1)]);
+        gathered.hear(5, vec![write(2, 2)]);
+        assert_eq!(gathered.unshared(7), [write(3, 1)]);
+    }
+}

@@ -1,0 +1,54 @@
+//! Schedules that break what a design as it is shipped does not promise: one for each way in which a cell of the matrix is violated.
+//!
+//! What random faults find in some seeds, a script shows in one run, and a person can read why. Each must come to exactly the
+//! class that it names, and to nothing else.
+
+use crate::mutants::Script;
+
+/// A schedule and what comes of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Scripted {
+    /// The design, without any deliberate bug.
+    pub design: &'static str,
+    /// What clients ask, and so whose checkers judge.
+    pub workload: &'static str,
+    /// The faults whose mechanism it shows, by the names of their nemeses.
+    pub faults: &'static [&'static str],
+    /// Who sees it.
+    pub checker: &'static str,
+    /// What is seen.
+    pub class: &'static str,
+    /// The schedule.
+    pub script: Script,
+}
+
+macro_rules! scripted {
+    ($design:literal $workload:literal $faults:expr, $checker:literal $class:literal $file:literal) => {
+        Scripted {
+            design: $design,
+            workload: $workload,
+            faults: &$faults,
+            checker: $checker,
+            class: $class,
+            script: Script { name: $file, text: include_str!(concat!("../scripts/", $file)) },
+        }
+    };
+}
+
+/// Every schedule, by design.
+#[rustfmt::skip]
+pub const SCRIPTS: &[Scripted] = &[
+    scripted!("sl-async-fr" "register" ["calm"], "linearizable" "stale-after-ack" "sl-async-fr-read-behind.txt"),
+    scripted!("sl-async-fo" "registration" ["isolate-leader", "halves"], "uniqueness" "double-ack" "sl-async-fo-two-leaders.txt"),
+    scripted!("sl-async-fo" "set" ["kill", "power-loss"], "set" "lost" "sl-async-fo-dies-with-it.txt"),
+    scripted!("sl-async-fo" "set" ["one-way"], "set" "lost" "sl-async-fo-muted.txt"),
+    scripted!("sl-async-fo" "register" ["pause"], "linearizable" "stale-after-ack" "sl-async-fo-wakes-up.txt"),
+    scripted!("sl-async-fo" "register" ["delay"], "linearizable" "stale-after-ack" "sl-async-fo-slow-links.txt"),
+    scripted!("sl-async-fo" "bank" ["isolate-leader", "halves"], "bank-ledger" "lost" "sl-async-fo-lost-transfer.txt"),
+    scripted!("sl-sync-fr" "register" ["calm"], "linearizable" "new-then-old" "sl-sync-fr-here-not-there.txt"),
+    scripted!("sl-sync-fr" "register" ["isolate-leader", "halves"], "linearizable" "dirty-then-vanished" "sl-sync-fr-given-up.txt"),
+    scripted!("sl-semi" "set" ["delay+kill"], "set" "lost" "sl-semi-fell-back.txt"),
+    scripted!("sl-semi" "registration" ["isolate-leader", "one-way"], "uniqueness" "double-ack" "sl-semi-two-leaders.txt"),
+    scripted!("sl-semi" "set" ["halves"], "set" "lost" "sl-semi-in-the-minority.txt"),
+    scripted!("sl-semi" "register" ["pause"], "linearizable" "stale-after-ack" "sl-semi-wakes-up.txt"),
+];
