@@ -299,13 +299,13 @@ fn slow_disks_and_rough_links_are_measured() {
     assert!(bench.cluster.now().since(began) >= MS * 100);
     let effect = bench.lift(slow);
     assert!(effect.effective && effect.measured == "1 syncs slowed by 0.100 s each", "{effect:?}");
-    let rough = bench.inject(Fault::Links { loss: 100, duplicate: 0, delay: Time::ZERO });
+    let rough = bench.inject(Fault::Links { loss: 100, duplicate: 0, late: Time::ZERO, delay: Time::ZERO });
     assert_eq!(bench.ask(0, &write(2)), Outcome::Ok(Reply::Done));
     bench.pass(MS * 100);
     let digests = bench.cluster.digests().unwrap();
     assert!(digests[0].1 != digests[1].1 && digests[1].1 == digests[2].1, "every copy was lost: {digests:?}");
     assert!(bench.lift(rough).effective);
-    let late = bench.inject(Fault::Links { loss: 0, duplicate: 50, delay: MS * 30 });
+    let late = bench.inject(Fault::Links { loss: 0, duplicate: 50, late: Time::ZERO, delay: MS * 30 });
     assert_eq!(bench.ask(0, &write(3)), Outcome::Ok(Reply::Done));
     bench.pass_until(SECOND, |bench| {
         let digests = bench.cluster.digests().unwrap();

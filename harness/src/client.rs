@@ -16,6 +16,19 @@ pub enum Style {
     FollowLeader,
     /// Asks its home node, once.
     Sticky,
+    /// Reads like [`Style::Sticky`], changes like [`Style::FollowLeader`].
+    ReadHome,
+}
+
+impl Style {
+    /// Does it ask its home node only?
+    fn stays(self, op: &Op) -> bool {
+        match self {
+            Style::FollowLeader => false,
+            Style::Sticky => true,
+            Style::ReadHome => op.is_read(),
+        }
+    }
 }
 
 /// A client and its open request.
@@ -26,6 +39,10 @@ pub struct Client {
     home: NodeId,
     believed: NodeId,
     open: Option<Open>,
+    /// How long it waits for an answer while it is in a hurry: of several, the shortest counts.
+    hurry: Vec<Time>,
+    /// Requests that it asked again for hurry.
+    hurried: u64,
 }
 
 /// The request that a client waits for.
@@ -73,7 +90,7 @@ pub enum Move {
 impl Client {
     /// A client beside `home`.
     pub fn new(style: Style, nodes: u8, home: NodeId) -> Client {
-        Client { style, nodes, home, believed: home, open: None }
+        Client { style, nodes, home, believed: home, open: None, hurry: Vec::new(), hurried: 0 }
     }
     /// The node that it sits beside.
     pub fn home(&self) -> NodeId {
@@ -84,13 +101,28 @@ impl Client {
         self.open.as_ref()
     }
 
+    /// From now on it asks again after this long.
+    pub fn hurry(&mut self, after: Time) {
+        self.hurry.push(after);
+    }
+    /// It no longer does.
+    pub fn relax(&mut self, after: Time) {
+        let place = self.hurry.iter().position(|other| *other == after).expect("it was in a hurry");
+        self.hurry.remove(place);
+    }
+    /// Requests that it has asked again for hurry.
+    pub fn hurried(&self) -> u64 {
+        self.hurried
+    }
+
     /// Begins an operation. The driver calls [`Client::deadline`] when `open().deadline` comes.
     ///
     /// # Panics
     /// If another one is open.
     pub fn begin(&mut self, now: Time, id: RequestId, op: Op, settings: &Settings) -> Move {
         assert!(self.open.is_none(), "a client asks one thing at a time");
-        let (deadline, asked) = (now + settings.request_timeout, self.believed);
+        let deadline = now + settings.request_timeout;
+        let asked = if self.style.stays(&op) { self.home } else { self.believed };
         let last = Reason::TimedOut;
         self.open = Some(Open { id, op, deadline, attempt: 0, asked, uncertain: Vec::new(), last });
         self.ask(now, settings)
@@ -101,7 +133,7 @@ impl Client {
         let Some(open) = self.open.as_mut() else { return Move::Wait };
         match outcome {
             Outcome::Ok(_) => {
-                if self.style == Style::FollowLeader {
+                if !self.style.stays(&open.op) {
                     self.believed = from;
                 }
                 self.done(outcome)
@@ -113,10 +145,10 @@ impl Client {
                 }
                 let stale = open.asked != from;
                 open.last = reason.clone();
-                match self.style {
-                    Style::Sticky if open.uncertain.is_empty() => self.done(Outcome::Failed(reason)),
-                    Style::FollowLeader if !stale => self.elsewhere(now, from, &reason),
-                    Style::Sticky | Style::FollowLeader => Move::Wait,
+                match self.style.stays(&open.op) {
+                    true if open.uncertain.is_empty() => self.done(Outcome::Failed(reason)),
+                    false if !stale => self.elsewhere(now, from, &reason),
+                    _ => Move::Wait,
                 }
             }
         }
@@ -135,7 +167,10 @@ impl Client {
     pub fn attempt_timed_out(&mut self, now: Time, id: RequestId, attempt: u32, settings: &Settings) -> Move {
         match &mut self.open {
             Some(open) if (open.id, open.attempt) == (id, attempt) => {
-                open.asked = NodeId((open.asked.0 + 1) % self.nodes);
+                if !self.style.stays(&open.op) {
+                    open.asked = NodeId((open.asked.0 + 1) % self.nodes);
+                }
+                self.hurried += u64::from(!self.hurry.is_empty());
                 self.ask(now, settings)
             }
             _ => Move::Wait,
@@ -149,7 +184,7 @@ impl Client {
             true => Outcome::Failed(open.last.clone()),
             false => Outcome::Unknown(Reason::TimedOut),
         };
-        if self.style == Style::FollowLeader {
+        if !self.style.stays(&open.op) {
             self.believed = NodeId((open.asked.0 + 1) % self.nodes);
         }
         self.done(outcome)
@@ -159,10 +194,8 @@ impl Client {
         let open = self.open.as_mut().expect("a request is open");
         open.attempt += 1;
         open.uncertain.push(open.asked);
-        let give_up = match self.style {
-            Style::FollowLeader => now + settings.attempt_timeout,
-            Style::Sticky => Time::NEVER,
-        };
+        let patience = if self.style.stays(&open.op) { Time::NEVER } else { settings.attempt_timeout };
+        let give_up = now + self.hurry.iter().copied().min().unwrap_or(patience);
         Move::Ask { node: open.asked, attempt: open.attempt, give_up }
     }
 

@@ -30,6 +30,8 @@ pub fn resolve(fault: &Fault, scene: &Scene, rng: &mut Rng) -> Fault {
         Fault::Pause(target) => Fault::Pause(node(target)),
         Fault::Clock { target, offset, rate } => Fault::Clock { target: node(target), offset: *offset, rate: *rate },
         Fault::SlowDisk { target, by } => Fault::SlowDisk { target: node(target), by: *by },
+        Fault::Wipe(target) => Fault::Wipe(node(target)),
+        Fault::Delay { target, by } => Fault::Delay { target: node(target), by: *by },
         Fault::Partition(cut) => {
             let links = match cut {
                 Cut::Isolate(target) => Cut::around(&scene.side(&node(target), 1, rng), scene.nodes.into()),
@@ -38,11 +40,12 @@ pub fn resolve(fault: &Fault, scene: &Scene, rng: &mut Rng) -> Fault {
                     Cut::around(&scene.side(&node(target), size, rng), scene.nodes.into())
                 }
                 Cut::Mute(target) => scene.mute(&scene.side(&node(target), 1, rng)),
+                Cut::Bridge(target) => scene.bridge(&node(target), rng),
                 Cut::Links(links) => Cut::Links(links.clone()),
             };
             Fault::Partition(links)
         }
-        Fault::Links { .. } | Fault::Nothing => fault.clone(),
+        Fault::Links { .. } | Fault::Retry { .. } | Fault::Nothing => fault.clone(),
     }
 }
 
@@ -84,6 +87,18 @@ impl Scene<'_> {
         side.push(node);
         side.sort();
         side
+    }
+
+    /// Every link between the target's half and the other one. Who is in neither is the bridge; of an even number of nodes the
+    /// other half is the larger one.
+    fn bridge(&self, target: &Target, rng: &mut Rng) -> Cut {
+        let half = self.side(target, usize::from(self.nodes.saturating_sub(1)) / 2, rng);
+        let mut others: Vec<NodeId> = self.all().filter(|node| !half.contains(node)).collect();
+        rng.shuffle(&mut others);
+        let apart = others.iter().skip(1).flat_map(|other| half.iter().flat_map(|one| [(*one, *other), (*other, *one)]));
+        let mut links: Vec<_> = apart.collect();
+        links.sort();
+        Cut::Links(links)
     }
 
     fn mute(&self, side: &[NodeId]) -> Cut {

@@ -96,6 +96,12 @@ impl<N: Node> World<N> {
     pub fn kill(&mut self, id: NodeId) -> bool {
         self.slots[id.index()].node.take().is_some()
     }
+    /// The process dies and its disk is emptied. True if it lived.
+    pub fn wipe(&mut self, id: NodeId) -> bool {
+        let slot = &mut self.slots[id.index()];
+        (slot.synced, slot.unsynced) = (N::Durable::default(), VecDeque::new());
+        slot.node.take().is_some()
+    }
     /// The process dies, and what was not synced is lost: how many records.
     pub fn power_loss(&mut self, id: NodeId) -> usize {
         let slot = &mut self.slots[id.index()];

@@ -1,4 +1,5 @@
-//! Clocks that are wrong: by an offset, which moves stamps, or by a rate, which moves timers and leases.
+//! Clocks that are wrong: by an offset, which moves stamps, or by a rate, which moves timers and leases. Each of the four kinds
+//! has a name of its own; `clock-slow` and `clock-fast` deal them out by turns.
 
 use crate::ALL_TIERS;
 use crate::rounds::{LONGER, Round, rounds};
@@ -19,6 +20,34 @@ pub const CLOCK_FAST: Nemesis = Nemesis {
     plan: |shape, rng| each(shape, rng, 1, 200),
     tiers: ALL_TIERS,
 };
+
+/// A nemesis that does always the same to a clock.
+macro_rules! always {
+    ($name:literal, $about:literal, $target:ident, $sign:literal, $rate:literal) => {
+        Nemesis {
+            name: $name,
+            about: $about,
+            plan: |shape, rng| {
+                let offset = if $rate == 100 { $sign * (shape.settings.election_low.0 * 10) as i64 } else { 0 };
+                let fault = Fault::Clock { target: Target::$target, offset, rate: $rate };
+                rounds(shape, rng, LONGER).into_iter().map(|round| round.strike(fault.clone())).collect()
+            },
+            tiers: ALL_TIERS,
+        }
+    };
+}
+
+/// The eight kinds, one by one.
+pub const KINDS: [Nemesis; 8] = [
+    always!("clock-back-leader", "the leader's clock on the wall is 10 election time-outs behind", Leader, -1, 100),
+    always!("clock-back-follower", "a follower's clock on the wall is 10 election time-outs behind", Follower, -1, 100),
+    always!("clock-ahead-leader", "the leader's clock on the wall is 10 election time-outs ahead", Leader, 1, 100),
+    always!("clock-ahead-follower", "a follower's clock on the wall is 10 election time-outs ahead", Follower, 1, 100),
+    always!("clock-half-leader", "the leader's clocks and timers run at half their rate", Leader, 0, 50),
+    always!("clock-half-follower", "a follower's clocks and timers run at half their rate", Follower, 0, 50),
+    always!("clock-double-leader", "the leader's clocks and timers run at twice their rate", Leader, 0, 200),
+    always!("clock-double-follower", "a follower's clocks and timers run at twice their rate", Follower, 0, 200),
+];
 
 fn each(shape: &Shape, rng: &mut Rng, sign: i64, rate: u32) -> Vec<Strike> {
     // Which of the four kinds comes first is drawn, so that many seeds see all of them.

@@ -8,6 +8,7 @@ use crate::data::{Data, Decision, Sees, decide, sees};
 use crate::design::{About, Design, Setup};
 use crate::hold::Hold;
 use crate::replica::{Gossip, Replica, Rounds, Stamp, Stamped};
+use crate::sessions::{Known, Sessions};
 use harness::client::Style;
 use harness::{Input, LocalClock, Node, NodeId, Op, Outbox, Outcome, Reply, RequestId, Time, View, marks, timers};
 use serde::{Deserialize, Serialize};
@@ -82,6 +83,7 @@ pub struct Leaderless {
     id: NodeId,
     replica: Replica,
     operations: BTreeMap<RequestId, Operation>,
+    sessions: Sessions,
     rounds: Rounds,
     hold: Hold<Held>,
 }
@@ -115,7 +117,8 @@ impl Node for Leaderless {
 
     fn new(config: &Config, id: NodeId) -> Self {
         let (replica, operations, hold) = (Replica::default(), BTreeMap::new(), Hold::default());
-        Leaderless { config: config.clone(), id, replica, operations, rounds: Rounds::new(id), hold }
+        let (rounds, sessions) = (Rounds::new(id), Sessions::default());
+        Leaderless { config: config.clone(), id, replica, operations, sessions, rounds, hold }
     }
 
     fn step(&mut self, clock: LocalClock, input: Input<Self>, out: &mut Outbox<Self>) {
@@ -151,6 +154,11 @@ impl Leaderless {
     }
 
     fn request(&mut self, clock: LocalClock, id: RequestId, op: Op, out: &mut Outbox<Self>) {
+        match self.sessions.ask(id) {
+            Known::New => {}
+            Known::Open => return,
+            Known::Answered(reply) => return out.reply(id, Outcome::Ok(reply)),
+        }
         let sees = sees(&op);
         let phase = Phase::Read(Replica::default());
         self.operations.insert(id, Operation { op, began: clock.monotonic, answered: 0, phase });
@@ -230,6 +238,7 @@ impl Leaderless {
         let Decision { writes, reply } = decide(op, seen);
         if writes.is_empty() {
             self.operations.remove(&id);
+            self.sessions.answer(id, &reply);
             return out.reply(id, Outcome::Ok(reply));
         }
         let tie = u64::from(id.session) << 32 | u64::from(id.number);
@@ -251,6 +260,7 @@ impl Leaderless {
         let Phase::Write(reply) = &operation.phase else { return };
         operation.answered |= 1 << from.0;
         if operation.answered.count_ones() >= majority {
+            self.sessions.answer(id, reply);
             out.reply(id, Outcome::Ok(reply.clone()));
             self.operations.remove(&id);
         }

@@ -10,6 +10,7 @@ mod multi_leader;
 pub mod mutants;
 mod raft;
 mod replica;
+mod sessions;
 mod single_leader;
 
 pub use design::{About, Design, Setup, Switch, Wire};

@@ -8,6 +8,7 @@ use crate::data::{Data, Decision, Sees, decide, sees};
 use crate::design::{About, Design, Setup};
 use crate::hold::Hold;
 use crate::replica::{Gossip, Replica, Rounds, Stamp, Stamped};
+use crate::sessions::{Known, Sessions};
 use harness::client::Style;
 use harness::{Input, LocalClock, Node, NodeId, Op, Outbox, Outcome, Reply, RequestId, Time, View, marks, timers};
 
@@ -47,6 +48,7 @@ pub struct MultiLeader {
     id: NodeId,
     replica: Replica,
     counter: u64,
+    sessions: Sessions,
     rounds: Rounds,
     hold: Hold<Held>,
 }
@@ -78,8 +80,8 @@ impl Node for MultiLeader {
     }
 
     fn new(config: &Config, id: NodeId) -> Self {
-        let (replica, hold) = (Replica::default(), Hold::default());
-        MultiLeader { config: config.clone(), id, replica, counter: 0, rounds: Rounds::new(id), hold }
+        let (replica, sessions, hold) = (Replica::default(), Sessions::default(), Hold::default());
+        MultiLeader { config: config.clone(), id, replica, counter: 0, sessions, rounds: Rounds::new(id), hold }
     }
 
     fn step(&mut self, clock: LocalClock, input: Input<Self>, out: &mut Outbox<Self>) {
@@ -116,7 +118,12 @@ impl Node for MultiLeader {
 impl MultiLeader {
     fn request(&mut self, clock: LocalClock, id: RequestId, op: &Op, out: &mut Outbox<Self>) {
         let seen: Data = data(&self.replica, &sees(op));
-        let Decision { writes, reply } = decide(op, &seen);
+        let Decision { writes, reply } = match self.sessions.ask(id) {
+            Known::New => decide(op, &seen),
+            Known::Open => return,
+            Known::Answered(reply) => Decision { writes: Vec::new(), reply },
+        };
+        self.sessions.answer(id, &reply);
         if writes.is_empty() {
             // What is not synced yet may still vanish, so a read of it waits.
             return self.hold.after_writes(Held::Answer(id, reply)).into_iter().for_each(|held| release(held, out));

@@ -204,7 +204,7 @@ fn kill_who_voted(shape: &Shape, rng: &mut Rng) -> Vec<Strike> {
 /// Leader after leader dies before its first entry is everywhere, so that logs end in different terms.
 fn kill_who_was_elected(shape: &Shape, rng: &mut Rng) -> Vec<Strike> {
     let mut start = SECOND * 2;
-    let unordered = Fault::Links { loss: 0, duplicate: 0, delay: MS * 10 };
+    let unordered = Fault::Links { loss: 0, duplicate: 0, late: Time::ZERO, delay: MS * 10 };
     let mut strikes = vec![Strike { when: When::At(start), fault: unordered, lasts: shape.time - SECOND * 4 }];
     while start + SECOND * 2 < shape.time {
         strikes.push(Strike { when: When::At(start), fault: Fault::Kill(Target::Leader), lasts: MS * 300 });
@@ -249,7 +249,7 @@ fn dark(shape: &Shape, rng: &mut Rng, slow: &[Target]) -> Vec<Strike> {
 fn lossy_links(shape: &Shape, rng: &mut Rng) -> Vec<Strike> {
     let lossy = |start| Strike {
         when: When::At(start),
-        fault: Fault::Links { loss: 25, duplicate: 0, delay: Time::ZERO },
+        fault: Fault::Links { loss: 25, duplicate: 0, late: Time::ZERO, delay: Time::ZERO },
         lasts: SECOND * 3,
     };
     starts(shape, rng, SECOND * 6).into_iter().map(lossy).collect()
