@@ -104,8 +104,8 @@ fn named(fault: &Fault) -> Vec<NodeId> {
         fault => fault.target(),
     };
     match target {
-        Some(Target::Node(node)) => vec![*node],
-        Some(Target::Leader | Target::Follower | Target::Marked | Target::All) | None => Vec::new(),
+        Some(Target::Node(node) | Target::AllBut(node)) => vec![*node],
+        Some(Target::Leader | Target::Follower | Target::Marked | Target::All | Target::Others) | None => Vec::new(),
     }
 }
 

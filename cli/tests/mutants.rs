@@ -20,6 +20,9 @@ const SEEN_BY: &[(&str, bool, bool)] = &[
     ("commit-old-term", false, true),
     ("read-before-noop", true, false),
     ("no-dedup", true, false),
+    ("vote-for-any-log", true, true),
+    ("read-uncommitted", true, false),
+    ("snapshot-without-sessions", true, false),
 ];
 
 #[test]

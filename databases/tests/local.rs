@@ -314,6 +314,60 @@ fn slow_disks_and_rough_links_are_measured() {
     assert!(bench.lift(late).effective);
 }
 
+fn agree(bench: &mut Bench) -> bool {
+    let digests = bench.cluster.digests().unwrap();
+    digests.len() == 3 && digests.iter().all(|(_, digest)| *digest == digests[0].1)
+}
+
+#[test]
+fn links_are_slow_or_repeat_themselves_and_clients_are_not_slow() {
+    let mut bench = Bench::new();
+    let slow = bench.inject(Fault::Delay { target: Target::Node(N1), by: MS * 800 });
+    assert_eq!(bench.ask(0, &write(1)), Outcome::Ok(Reply::Done));
+    assert!(!agree(&mut bench), "the client was answered before a copy came through");
+    bench.pass_until(SECOND * 5, agree);
+    let effect = bench.lift(slow);
+    assert!(effect.effective && effect.mattered == Some(true), "{effect:?}");
+    assert!(effect.measured.contains("messages delayed by 0.800 s"), "{effect:?}");
+
+    let links = |duplicate, late, delay| Fault::Links { loss: 0, duplicate, late, delay };
+    let twice = bench.inject(links(100, MS * 30, Time::ZERO));
+    bench.pass(MS * 300);
+    let effect = bench.lift(twice);
+    assert!(effect.effective && effect.mattered == Some(true), "{effect:?}");
+    let mixed = bench.inject(links(0, Time::ZERO, MS * 100));
+    bench.pass(MS * 300);
+    let effect = bench.lift(mixed);
+    assert!(effect.effective && effect.mattered == Some(true), "{effect:?}");
+}
+
+#[test]
+fn clients_in_a_hurry_ask_a_node_again() {
+    let mut bench = Bench::new();
+    let slow = bench.inject(Fault::SlowDisk { target: Target::Node(N1), by: MS * 100 });
+    let retry = bench.inject(Fault::Retry { after: MS * 2 });
+    assert_eq!(bench.ask(0, &write(1)), Outcome::Ok(Reply::Done));
+    let effect = bench.lift(retry);
+    assert!(effect.effective && effect.mattered == Some(true), "{effect:?}");
+    bench.lift(slow);
+    let calm = bench.inject(Fault::Retry { after: SECOND * 3 });
+    assert_eq!(bench.ask(0, &read()), holds(1));
+    assert!(!bench.lift(calm).effective, "nobody had to ask again");
+}
+
+#[test]
+fn a_wiped_node_starts_again_with_nothing() {
+    let mut bench = Bench::new();
+    assert_eq!(bench.ask(0, &write(7)), Outcome::Ok(Reply::Done));
+    bench.pass_until(SECOND * 5, agree);
+    let wiped = bench.inject(Fault::Wipe(Target::Node(N1)));
+    bench.pass_until(SECOND * 5, |bench| bench.cluster.ready());
+    assert_eq!(bench.ask(0, &read()), Outcome::Ok(Reply::Value(None)));
+    let effect = bench.lift(wiped);
+    assert!(effect.effective && effect.mattered == Some(true), "{effect:?}");
+    assert!(effect.measured.contains("1 write-ahead files removed"), "{effect:?}");
+}
+
 #[test]
 fn a_fault_on_a_mark_strikes_before_what_follows_it() {
     let mut bench = Bench::new();

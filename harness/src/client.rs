@@ -16,17 +16,21 @@ pub enum Style {
     FollowLeader,
     /// Asks its home node, once.
     Sticky,
-    /// Reads like [`Style::Sticky`], changes like [`Style::FollowLeader`].
-    ReadHome,
+    /// Reads as [`Style::Sticky`], everything else as [`Style::FollowLeader`].
+    ReadAtHome,
 }
 
 impl Style {
-    /// Does it ask its home node only?
-    fn stays(self, op: &Op) -> bool {
+    /// True where clients cannot all be served before somebody leads.
+    pub fn needs_leader(self) -> bool {
+        self != Style::Sticky
+    }
+    /// How an operation is asked: one of the two plain styles.
+    fn way(self, op: &Op) -> Style {
         match self {
-            Style::FollowLeader => false,
-            Style::Sticky => true,
-            Style::ReadHome => op.is_read(),
+            Style::ReadAtHome if op.is_read() => Style::Sticky,
+            Style::ReadAtHome => Style::FollowLeader,
+            plain => plain,
         }
     }
 }
@@ -56,6 +60,8 @@ pub struct Open {
     pub deadline: Time,
     /// Counts attempts: a time-out of an earlier one is stale.
     pub attempt: u32,
+    /// One of the two plain styles.
+    way: Style,
     asked: NodeId,
     /// Nodes that may still act on an attempt.
     uncertain: Vec<NodeId>,
@@ -101,7 +107,7 @@ impl Client {
         self.open.as_ref()
     }
 
-    /// From now on it asks again after this long.
+    /// From now on it asks again after this long, its home node too.
     pub fn hurry(&mut self, after: Time) {
         self.hurry.push(after);
     }
@@ -121,10 +127,10 @@ impl Client {
     /// If another one is open.
     pub fn begin(&mut self, now: Time, id: RequestId, op: Op, settings: &Settings) -> Move {
         assert!(self.open.is_none(), "a client asks one thing at a time");
-        let deadline = now + settings.request_timeout;
-        let asked = if self.style.stays(&op) { self.home } else { self.believed };
+        let (deadline, way) = (now + settings.request_timeout, self.style.way(&op));
+        let asked = if way == Style::Sticky { self.home } else { self.believed };
         let last = Reason::TimedOut;
-        self.open = Some(Open { id, op, deadline, attempt: 0, asked, uncertain: Vec::new(), last });
+        self.open = Some(Open { id, op, deadline, attempt: 0, way, asked, uncertain: Vec::new(), last });
         self.ask(now, settings)
     }
 
@@ -133,7 +139,7 @@ impl Client {
         let Some(open) = self.open.as_mut() else { return Move::Wait };
         match outcome {
             Outcome::Ok(_) => {
-                if !self.style.stays(&open.op) {
+                if open.way == Style::FollowLeader {
                     self.believed = from;
                 }
                 self.done(outcome)
@@ -145,9 +151,9 @@ impl Client {
                 }
                 let stale = open.asked != from;
                 open.last = reason.clone();
-                match self.style.stays(&open.op) {
-                    true if open.uncertain.is_empty() => self.done(Outcome::Failed(reason)),
-                    false if !stale => self.elsewhere(now, from, &reason),
+                match open.way {
+                    Style::Sticky if open.uncertain.is_empty() => self.done(Outcome::Failed(reason)),
+                    Style::FollowLeader if !stale => self.elsewhere(now, from, &reason),
                     _ => Move::Wait,
                 }
             }
@@ -167,7 +173,7 @@ impl Client {
     pub fn attempt_timed_out(&mut self, now: Time, id: RequestId, attempt: u32, settings: &Settings) -> Move {
         match &mut self.open {
             Some(open) if (open.id, open.attempt) == (id, attempt) => {
-                if !self.style.stays(&open.op) {
+                if open.way == Style::FollowLeader {
                     open.asked = NodeId((open.asked.0 + 1) % self.nodes);
                 }
                 self.hurried += u64::from(!self.hurry.is_empty());
@@ -184,7 +190,7 @@ impl Client {
             true => Outcome::Failed(open.last.clone()),
             false => Outcome::Unknown(Reason::TimedOut),
         };
-        if !self.style.stays(&open.op) {
+        if open.way == Style::FollowLeader {
             self.believed = NodeId((open.asked.0 + 1) % self.nodes);
         }
         self.done(outcome)
@@ -194,7 +200,7 @@ impl Client {
         let open = self.open.as_mut().expect("a request is open");
         open.attempt += 1;
         open.uncertain.push(open.asked);
-        let patience = if self.style.stays(&open.op) { Time::NEVER } else { settings.attempt_timeout };
+        let patience = if open.way == Style::FollowLeader { settings.attempt_timeout } else { Time::NEVER };
         let give_up = now + self.hurry.iter().copied().min().unwrap_or(patience);
         Move::Ask { node: open.asked, attempt: open.attempt, give_up }
     }
@@ -214,5 +220,53 @@ impl Client {
     fn done(&mut self, outcome: Outcome) -> Move {
         self.open = None;
         Move::Done(outcome)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::op::Reply;
+
+    #[test]
+    fn reads_stay_at_home_while_writes_follow_the_leader() {
+        let (home, leader, settings) = (NodeId(2), NodeId(0), Settings::default());
+        let mut client = Client::new(Style::ReadAtHome, 3, home);
+        let id = |number| RequestId { session: 7, number };
+        let asked = |next: Move| match next {
+            Move::Ask { node, give_up, .. } => (node, give_up < Time::NEVER),
+            other => panic!("{other:?}"),
+        };
+        let write = Op::Write { key: "x".into(), value: 1 };
+        assert_eq!(asked(client.begin(Time::ZERO, id(1), write.clone(), &settings)), (home, true));
+        let hint = Outcome::Failed(Reason::NotLeader { hint: Some(leader) });
+        let Move::Pause { until, attempt } = client.answered(MS, home, hint) else { panic!("it follows the hint") };
+        assert_eq!(asked(client.ask_again(until, id(1), attempt, &settings)), (leader, true));
+        let done = Outcome::Ok(Reply::Done);
+        assert_eq!(client.answered(until, leader, done.clone()), Move::Done(done.clone()));
+
+        // A read asks home and waits there; a write remembers who leads.
+        assert_eq!(asked(client.begin(until, id(2), Op::Read { key: "x".into() }, &settings)), (home, false));
+        let refused = Outcome::Failed(Reason::Refused);
+        assert_eq!(client.answered(until, home, refused.clone()), Move::Done(refused));
+        assert_eq!(asked(client.begin(until, id(3), write, &settings)), (leader, true));
+    }
+
+    #[test]
+    fn a_client_in_a_hurry_asks_again_under_the_same_request() {
+        let settings = Settings::default();
+        for (style, again) in [(Style::Sticky, NodeId(1)), (Style::FollowLeader, NodeId(2))] {
+            let mut client = Client::new(style, 3, NodeId(1));
+            client.hurry(MS * 5);
+            let id = RequestId { session: 4, number: 1 };
+            let begun = client.begin(Time::ZERO, id, Op::Members, &settings);
+            assert_eq!(begun, Move::Ask { node: NodeId(1), attempt: 1, give_up: MS * 5 });
+            let next = client.attempt_timed_out(MS * 5, id, 1, &settings);
+            assert_eq!(next, Move::Ask { node: again, attempt: 2, give_up: MS * 10 });
+            assert_eq!((client.hurried(), client.open().map(|open| open.id)), (1, Some(id)));
+            client.relax(MS * 5);
+            let Move::Ask { give_up, .. } = client.attempt_timed_out(MS * 10, id, 2, &settings) else { panic!() };
+            assert!(give_up > MS * 100, "it is patient again");
+        }
     }
 }

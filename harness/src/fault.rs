@@ -84,6 +84,26 @@ pub enum Target {
     Marked,
     /// Every node at once.
     All,
+    /// Every node but the one that leads.
+    Others,
+    /// Every node but this one.
+    AllBut(NodeId),
+}
+
+impl Target {
+    /// The nodes of a resolved target, in a cluster of so many.
+    ///
+    /// # Panics
+    /// If it is symbolic.
+    pub fn nodes(&self, cluster: usize) -> Vec<NodeId> {
+        let all = (0..cluster as u8).map(NodeId);
+        match self {
+            Target::Node(node) => vec![*node],
+            Target::All => all.collect(),
+            Target::AllBut(one) => all.filter(|node| node != one).collect(),
+            symbolic => panic!("\"{symbolic}\" is resolved before the fault is injected"),
+        }
+    }
 }
 
 /// Which links are cut. Symbolic ones are resolved to [`Cut::Links`] when the fault is injected.
@@ -223,6 +243,8 @@ impl fmt::Display for Target {
             Target::Follower => write!(f, "a follower"),
             Target::Marked => write!(f, "the node that hit the mark"),
             Target::All => write!(f, "every node"),
+            Target::Others => write!(f, "every node but the leader"),
+            Target::AllBut(node) => write!(f, "every node but {node}"),
         }
     }
 }

@@ -3,7 +3,7 @@
 //! A driver tells [`Seen`] what passes between clients and nodes. What a fault met is the difference between its end and its
 //! beginning, and becomes [`Effect::mattered`] with a few words.
 
-use crate::fault::{Cut, Effect, Fault, Target};
+use crate::fault::{Cut, Effect, Fault};
 use crate::node::{NodeId, RequestId, View};
 use crate::time::Time;
 
@@ -66,7 +66,9 @@ impl Seen {
     pub fn asked(&mut self, node: NodeId, id: RequestId, view: impl Fn(NodeId) -> Option<View>) {
         let others = (0..self.nodes.len() as u8).map(NodeId).filter(|other| *other != node);
         let mine = view(node).unwrap_or_default();
-        let rival = |other: NodeId| view(other).is_some_and(|other| other.leads && (other.term.is_none() || other.term > mine.term));
+        let rival = |other: NodeId| {
+            view(other).is_some_and(|other| other.leads && (other.term.is_none() || other.term > mine.term))
+        };
         let deposed = mine.leads && others.into_iter().any(rival);
         let met = &mut self.nodes[node.index()];
         met.asked += 1;
@@ -97,16 +99,14 @@ impl Seen {
 
     /// A resolved fault strikes now. `lag` is how long a change may take until it has a copy.
     pub fn strikes(&self, fault: &Fault, now: Time, lag: Time, leads: &dyn Fn(NodeId) -> bool) -> Before {
-        let all = || (0..self.nodes.len() as u8).map(NodeId).collect();
-        let victims: Vec<NodeId> = match fault.target() {
-            Some(Target::All) => all(),
-            _ => fault.nodes(self.nodes.len()),
-        };
+        let victims = self.victims(fault);
         let met = match fault {
             Fault::Kill(_) => self.acknowledged_lately(&victims, now, lag),
             Fault::Pause(_) => {
+                let somebody = (0..self.nodes.len() as u8).map(NodeId).any(leads);
                 let led = victims.into_iter().any(leads);
-                (Some(led), if led { "it led" } else { "it did not lead" }.to_string())
+                let words = if led { "it led" } else { "it did not lead" };
+                if somebody { (Some(led), words.to_string()) } else { (None, String::new()) }
             }
             _ => (None, String::new()),
         };
@@ -123,6 +123,12 @@ impl Seen {
         effect.met(mattered, &words)
     }
 
+    /// Whom a resolved fault hits.
+    fn victims(&self, fault: &Fault) -> Vec<NodeId> {
+        let cluster = self.nodes.len();
+        fault.target().map_or_else(|| fault.nodes(cluster), |target| target.nodes(cluster))
+    }
+
     /// What somebody who dies now takes along: a change that it acknowledged so lately that a copy may not have left it yet.
     fn acknowledged_lately(&self, victims: &[NodeId], now: Time, lag: Time) -> Mattered {
         let ago = |node: &NodeId| self.nodes[node.index()].changed.map(|changed| now.since(changed));
@@ -133,7 +139,7 @@ impl Seen {
     }
 
     fn met(&self, before: &Seen, fault: &Fault, leads: &dyn Fn(NodeId) -> bool) -> Mattered {
-        let nodes = fault.nodes(self.nodes.len());
+        let nodes = self.victims(fault);
         match fault {
             Fault::Partition(Cut::Links(links)) => {
                 let two_way = links.iter().all(|(from, to)| links.contains(&(*to, *from)));
@@ -187,6 +193,7 @@ const VOTED: &str = "voted";
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fault::Target;
     use crate::time::MS;
 
     const N1: NodeId = NodeId(0);

@@ -2,6 +2,7 @@
 
 mod clocks;
 mod disks;
+mod drift;
 mod links;
 mod mixed;
 mod partitions;
@@ -29,6 +30,9 @@ pub const NEMESES: &[Nemesis] = &[
     clocks::KINDS[5],
     clocks::KINDS[6],
     clocks::KINDS[7],
+    drift::SLOW_LEADER,
+    drift::FAST_LEADER,
+    drift::FAST_FOLLOWERS,
     disks::POWER_LOSS,
     disks::POWER_LOSS_ALL,
     disks::WIPE,

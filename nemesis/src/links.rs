@@ -16,9 +16,7 @@ pub const REORDER: Nemesis = Nemesis {
 pub const DELAY: Nemesis = Nemesis {
     name: "delay",
     about: "every link of the leader is three election time-outs slow, in order; clients are not delayed",
-    plan: |shape, rng| {
-        each(shape, rng, Fault::Delay { target: Target::Leader, by: shape.settings.election_low * 3 })
-    },
+    plan: |shape, rng| each(shape, rng, Fault::Delay { target: Target::Leader, by: shape.settings.election_low * 3 }),
     tiers: ALL_TIERS,
 };
 

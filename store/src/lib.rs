@@ -10,6 +10,7 @@ mod multi_leader;
 pub mod mutants;
 mod raft;
 mod replica;
+pub mod scripts;
 mod sessions;
 mod single_leader;
 

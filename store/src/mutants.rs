@@ -8,7 +8,7 @@ use crate::{About, Design, Setup, Visitor};
 use harness::files::Malformed;
 use harness::script;
 use harness::simulator::WROTE;
-use harness::{Fault, MS, NodeId, Rng, Run, SECOND, Settings, Shape, Strike, Target, Time, When};
+use harness::{Cut, Fault, MS, NodeId, Rng, Run, SECOND, Settings, Shape, Strike, Target, Time, When};
 
 /// A deliberate bug and the cell that catches it.
 #[derive(Clone, Copy, Debug)]
@@ -172,6 +172,39 @@ pub const MUTANTS: &[Mutant] = &[
         seeds: 10,
         script: script!("raft-no-dedup.txt"),
     },
+    Mutant {
+        switch: "vote-for-any-log",
+        design: "raft",
+        workload: "set",
+        about: "5 nodes on links that lose 25 % of all messages; the leader is isolated, again and again",
+        nodes: 5,
+        settings: Settings::default,
+        strikes: isolated_after_losses,
+        seeds: 20,
+        script: script!("raft-vote-for-any-log.txt"),
+    },
+    Mutant {
+        switch: "read-uncommitted",
+        design: "raft",
+        workload: "register",
+        about: "5 nodes; the leader is isolated",
+        nodes: 5,
+        settings: Settings::default,
+        strikes: isolated,
+        seeds: 10,
+        script: script!("raft-read-uncommitted.txt"),
+    },
+    Mutant {
+        switch: "snapshot-without-sessions",
+        design: "raft",
+        workload: "bank",
+        about: "3 nodes that compact after every second entry, on links that lose 25 %; clients ask again after 60 ms, and the leader is killed every second",
+        nodes: 3,
+        settings: compacting,
+        strikes: leaders_die_on_lossy_links,
+        seeds: 50,
+        script: script!("raft-snapshot-without-sessions.txt"),
+    },
 ];
 
 fn narrow() -> Settings {
@@ -186,6 +219,12 @@ fn one_entry() -> Settings {
 
 fn impatient() -> Settings {
     Settings { attempt_timeout: MS * 100, ..Settings::default() }
+}
+
+fn compacting() -> Settings {
+    let (heartbeat, election_low, election_high) = (MS * 30, MS * 150, MS * 300);
+    let (attempt_timeout, snapshot_every) = (MS * 60, 2);
+    Settings { heartbeat, election_low, election_high, attempt_timeout, snapshot_every, ..Settings::default() }
 }
 
 /// The leader dies for a moment, so that the others ask for votes at almost the same time; the voter whom both ask dies
@@ -253,6 +292,35 @@ fn lossy_links(shape: &Shape, rng: &mut Rng) -> Vec<Strike> {
         lasts: SECOND * 3,
     };
     starts(shape, rng, SECOND * 6).into_iter().map(lossy).collect()
+}
+
+/// The leader is alone with its clients for two seconds.
+fn isolated(shape: &Shape, rng: &mut Rng) -> Vec<Strike> {
+    let isolate = |start| Strike {
+        when: When::At(start),
+        fault: Fault::Partition(Cut::Isolate(Target::Leader)),
+        lasts: SECOND * 2,
+    };
+    starts(shape, rng, SECOND * 4).into_iter().map(isolate).collect()
+}
+
+/// The same while losses keep some of the others behind.
+fn isolated_after_losses(shape: &Shape, rng: &mut Rng) -> Vec<Strike> {
+    let mut strikes = vec![always_lossy(shape)];
+    strikes.extend(isolated(shape, rng));
+    strikes
+}
+
+fn leaders_die_on_lossy_links(shape: &Shape, rng: &mut Rng) -> Vec<Strike> {
+    let mut strikes = vec![always_lossy(shape)];
+    let kill = |start| Strike { when: When::At(start), fault: Fault::Kill(Target::Leader), lasts: MS * 200 };
+    strikes.extend(starts(shape, rng, SECOND).into_iter().skip(2).map(kill));
+    strikes
+}
+
+fn always_lossy(shape: &Shape) -> Strike {
+    let fault = Fault::Links { loss: 25, duplicate: 0, late: Time::ZERO, delay: Time::ZERO };
+    Strike { when: When::At(SECOND * 2), fault, lasts: shape.time - SECOND * 4 }
 }
 
 /// Moments about `every` apart, none close to the end.

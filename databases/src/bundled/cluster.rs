@@ -16,9 +16,7 @@ use harness::client::Style;
 use harness::cluster::{FaultId, Happening};
 use harness::invariants::{Invariants, NO_PANIC};
 use harness::relevance::Seen;
-use harness::{
-    Cluster, Fault, NodeId, Op, Outcome, Plan, ProcessId, Reply, Rng, SECOND, Time, Trouble, View, fault,
-};
+use harness::{Cluster, Fault, NodeId, Op, Outcome, Plan, ProcessId, Reply, Rng, SECOND, Time, Trouble, View, fault};
 use hosts::Nursery;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
@@ -374,9 +372,12 @@ impl Cluster for LocalCluster {
     }
 
     fn ready(&mut self) -> bool {
+        let leads = |life: &Life| life.view.is_some_and(|view| view.leads);
         match self.launch.style {
-            Style::Sticky => self.lives.iter().all(|life| life.started),
-            Style::FollowLeader | Style::ReadHome => self.lives.iter().any(|life| life.view.is_some_and(|view| view.leads)),
+            Style::FollowLeader => self.lives.iter().any(leads),
+            style => {
+                self.lives.iter().all(|life| life.started) && (!style.needs_leader() || self.lives.iter().any(leads))
+            }
         }
     }
 

@@ -168,11 +168,7 @@ impl LocalCluster {
     }
 
     fn victims(&self, target: &Target) -> Vec<NodeId> {
-        match target {
-            Target::Node(node) => vec![*node],
-            Target::All => (0..self.lives.len() as u8).map(NodeId).collect(),
-            symbolic => panic!("\"{symbolic}\" is resolved before the fault is injected"),
-        }
+        target.nodes(self.lives.len())
     }
 
     fn leads(&self, node: NodeId) -> bool {

@@ -178,13 +178,7 @@ impl<N: Node> Simulator<N> {
     }
 
     fn victims(&self, target: &Target) -> std::vec::IntoIter<NodeId> {
-        let all = (0..self.world.len() as u8).map(NodeId);
-        let victims: Vec<NodeId> = match target {
-            Target::Node(node) => vec![*node],
-            Target::All => all.collect(),
-            symbolic => panic!("\"{symbolic}\" is resolved before the fault is injected"),
-        };
-        victims.into_iter()
+        target.nodes(self.world.len()).into_iter()
     }
 
     fn die(&mut self, node: NodeId, power: bool) {

@@ -271,7 +271,7 @@ impl<N: Node> Cluster for Simulator<N> {
 
     fn ready(&mut self) -> bool {
         let leads = |node: NodeId| self.world.view(node).is_some_and(|view| view.leads);
-        self.style == Style::Sticky || (0..self.world.len() as u8).map(NodeId).any(leads)
+        !self.style.needs_leader() || (0..self.world.len() as u8).map(NodeId).any(leads)
     }
 
     fn submit(&mut self, process: ProcessId, op: &Op) -> Result<(), Trouble> {

@@ -251,3 +251,72 @@ impl<M: Clone> Network<M> {
         self.rough.remove(place);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seed::Seed;
+    use crate::time::{MS, SECOND};
+
+    const N1: NodeId = NodeId(0);
+    const N2: NodeId = NodeId(1);
+
+    /// Sends a message every 10 ms, and lets all arrive in the order of their arrival times.
+    fn sent(network: &mut Network<u32>, messages: u32) -> Vec<(Time, u32)> {
+        let mut arriving = Vec::new();
+        for message in 0..messages {
+            network.send(MS * 10 * u64::from(message), N1, N2, message, |at, place| arriving.push((at, place)));
+        }
+        arriving.sort();
+        arriving.into_iter().map(|(at, place)| (at, network.arrive(place).message)).collect()
+    }
+
+    fn quiet() -> Network<u32> {
+        Network::new(3, (MS, MS * 5), Seed(1).stream("network"))
+    }
+
+    #[test]
+    fn slow_links_are_late_in_order_and_so_is_what_comes_after() {
+        let mut network = quiet();
+        network.slow_down(N2, MS * 500);
+        let late = sent(&mut network, 10);
+        assert!(late.iter().all(|(at, message)| *at >= MS * (500 + 10 * u64::from(*message))), "{late:?}");
+        network.speed_up(N2, MS * 500);
+        let after = sent(&mut network, 10);
+        assert!(after[0].0 >= late[9].0, "nothing overtakes what is under way");
+        assert_eq!((network.roughed, network.doubled, network.overtaken), (10, 0, 0));
+        assert_eq!(after.iter().map(|(_, message)| *message).collect::<Vec<_>>(), (0..10).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn copies_come_later_and_first_ones_in_order() {
+        let mut network = quiet();
+        network.roughen(Rough { loss: 0, duplicate: 100, late: SECOND, delay: Time::ZERO });
+        let arrived = sent(&mut network, 100);
+        let mut firsts: Vec<u32> = Vec::new();
+        for (_, message) in &arrived {
+            if !firsts.contains(message) {
+                firsts.push(*message);
+            }
+        }
+        assert_eq!(firsts, (0..100).collect::<Vec<_>>());
+        assert_eq!(network.doubled, arrived.len() as u64 - 100);
+        assert!((130..=170).contains(&network.doubled), "one or two each: {}", network.doubled);
+        assert_eq!((network.roughed, network.overtaken), (100, 0));
+    }
+
+    #[test]
+    fn what_is_delayed_at_random_is_overtaken_and_counted() {
+        let mut network = quiet();
+        network.roughen(Rough { loss: 0, duplicate: 0, late: Time::ZERO, delay: MS * 250 });
+        let arrived = sent(&mut network, 100);
+        let mut latest = 0;
+        let overtaken = arrived.iter().filter(|(_, message)| {
+            let late = *message < latest;
+            latest = latest.max(*message);
+            late
+        });
+        assert_eq!(overtaken.count() as u64, network.overtaken);
+        assert!(network.overtaken > 10, "{}", network.overtaken);
+    }
+}

@@ -1,0 +1,49 @@
+//! Schedules that break what a design as it is shipped does not promise: one for each way in which a cell of the matrix is violated.
+//!
+//! What random faults find in some seeds, a script shows in one run, and a person can read why. Each must come to exactly the
+//! class that it names, and to nothing else.
+
+use crate::mutants::Script;
+
+/// A schedule and what comes of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Scripted {
+    /// The design, without any deliberate bug.
+    pub design: &'static str,
+    /// What clients ask, and so whose checkers judge.
+    pub workload: &'static str,
+    /// The faults whose mechanism it shows, by the names of their nemeses.
+    pub faults: &'static [&'static str],
+    /// Who sees it.
+    pub checker: &'static str,
+    /// What is seen.
+    pub class: &'static str,
+    /// The schedule.
+    pub script: Script,
+}
+
+macro_rules! scripted {
+    ($design:literal $workload:literal $faults:expr, $checker:literal $class:literal $file:literal) => {
+        Scripted {
+            design: $design,
+            workload: $workload,
+            faults: &$faults,
+            checker: $checker,
+            class: $class,
+            script: Script { name: $file, text: include_str!(concat!("../scripts/", $file)) },
+        }
+    };
+}
+
+/// Every schedule, by design.
+#[rustfmt::skip]
+pub const SCRIPTS: &[Scripted] = &[
+    scripted!("raft" "register" ["wipe"], "linearizable" "stale-after-ack" "raft-wiped-voter.txt"),
+    scripted!("raft-localread" "register" ["isolate-leader", "halves"], "linearizable" "stale-after-ack" "raft-localread-isolated.txt"),
+    scripted!("raft-localread" "register" ["pause"], "linearizable" "stale-after-ack" "raft-localread-wakes-up.txt"),
+    scripted!("raft-localread" "register" ["delay"], "linearizable" "stale-after-ack" "raft-localread-slow-links.txt"),
+    scripted!("raft-localread" "register" ["bridge"], "linearizable" "stale-after-ack" "raft-localread-bridge.txt"),
+    scripted!("raft-lease" "register" ["isolate-slow-leader"], "linearizable" "stale-after-ack" "raft-lease-slow-leader.txt"),
+    scripted!("raft-lease" "register" ["isolate-beside-fast"], "linearizable" "stale-after-ack" "raft-lease-fast-followers.txt"),
+    scripted!("raft-fr" "register" ["calm"], "linearizable" "stale-after-ack" "raft-fr-read-behind.txt"),
+];
