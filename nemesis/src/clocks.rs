@@ -21,28 +21,35 @@ pub const CLOCK_FAST: Nemesis = Nemesis {
     tiers: ALL_TIERS,
 };
 
-/// A nemesis that does always the same to a clock.
+/// A nemesis that does always the same to a clock: so many election time-outs of offset, at this rate.
 macro_rules! always {
-    ($name:literal, $about:literal, $target:ident, $sign:literal, $rate:literal) => {
+    ($name:literal, $about:literal, $target:ident, $offset:literal, $rate:literal) => {
         Nemesis {
             name: $name,
             about: $about,
-            plan: |shape, rng| {
-                let offset = if $rate == 100 { $sign * (shape.settings.election_low.0 * 10) as i64 } else { 0 };
-                let fault = Fault::Clock { target: Target::$target, offset, rate: $rate };
-                rounds(shape, rng, LONGER).into_iter().map(|round| round.strike(fault.clone())).collect()
-            },
+            plan: |shape, rng| always(shape, rng, Target::$target, $offset, $rate),
             tiers: ALL_TIERS,
         }
     };
 }
 
+fn always(shape: &Shape, rng: &mut Rng, target: Target, offset: i64, rate: u32) -> Vec<Strike> {
+    let fault = Fault::Clock { target, offset: offset * shape.settings.election_low.0 as i64, rate };
+    rounds(shape, rng, LONGER).into_iter().map(|round| round.strike(fault.clone())).collect()
+}
+
 /// The eight kinds, one by one.
 pub const KINDS: [Nemesis; 8] = [
-    always!("clock-back-leader", "the leader's clock on the wall is 10 election time-outs behind", Leader, -1, 100),
-    always!("clock-back-follower", "a follower's clock on the wall is 10 election time-outs behind", Follower, -1, 100),
-    always!("clock-ahead-leader", "the leader's clock on the wall is 10 election time-outs ahead", Leader, 1, 100),
-    always!("clock-ahead-follower", "a follower's clock on the wall is 10 election time-outs ahead", Follower, 1, 100),
+    always!("clock-back-leader", "the leader's clock on the wall is 10 election time-outs behind", Leader, -10, 100),
+    always!(
+        "clock-back-follower",
+        "a follower's clock on the wall is 10 election time-outs behind",
+        Follower,
+        -10,
+        100
+    ),
+    always!("clock-ahead-leader", "the leader's clock on the wall is 10 election time-outs ahead", Leader, 10, 100),
+    always!("clock-ahead-follower", "a follower's clock on the wall is 10 election time-outs ahead", Follower, 10, 100),
     always!("clock-half-leader", "the leader's clocks and timers run at half their rate", Leader, 0, 50),
     always!("clock-half-follower", "a follower's clocks and timers run at half their rate", Follower, 0, 50),
     always!("clock-double-leader", "the leader's clocks and timers run at twice their rate", Leader, 0, 200),
