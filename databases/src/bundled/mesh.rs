@@ -202,9 +202,11 @@ impl Gates {
     /// When each copy of a frame is to be given out: no copy if it is lost. What only loses, doubles or slows down does not let
     /// frames overtake each other; a late copy does.
     fn copies(&self, from: NodeId, to: NodeId, order: &mut Order) -> Vec<Frame> {
-        let slow = lock(&self.slow).iter().filter(|(node, _)| *node == from || *node == to).map(|(_, by)| *by).max();
-        self.roughed.fetch_add(u64::from(slow.is_some()), SeqCst);
-        let now = Instant::now() + slow.map_or(Duration::ZERO, duration);
+        let all = lock(&self.slow).clone();
+        let slow = all.iter().filter(|(node, _)| *node == from || *node == to);
+        let slower = slow.fold(Time::ZERO, |sum, (_, by)| sum + *by);
+        self.roughed.fetch_add(u64::from(slower > Time::ZERO), SeqCst);
+        let now = Instant::now() + duration(slower);
         order.sent += 1;
         let (mut due, mut late, mut in_order) = (now, Vec::new(), true);
         for rough in lock(&self.rough).iter() {
