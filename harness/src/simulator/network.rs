@@ -267,7 +267,8 @@ mod tests {
         for message in 0..messages {
             network.send(MS * 10 * u64::from(message), N1, N2, message, |at, place| arriving.push((at, place)));
         }
-        arriving.sort();
+        // What arrives at one moment arrives in the order in which it was sent.
+        arriving.sort_by_key(|(at, _)| *at);
         arriving.into_iter().map(|(at, place)| (at, network.arrive(place).message)).collect()
     }
 
