@@ -117,7 +117,7 @@ impl Script {
         match word {
             "mend" => {
                 let strike = self.strikes.pop().expect("a fault to lift");
-                let effect = Effect { effective: true, measured: "as written".to_string() };
+                let effect = Effect::new(true, "as written");
                 self.push(What::Ended { strike, effect });
             }
             "heal" => self.push(What::Phase(Phase::Heal)),

@@ -73,8 +73,14 @@ pub fn strikes(strikes: &[Strike], nodes: u8, tier: Tier) -> Result<(), Usage> {
             Fault::Clock { offset, .. } if offset.unsigned_abs() > LONGEST.0 => {
                 return wrong("a clock can be at most a day off".to_string());
             }
-            Fault::SlowDisk { by: delay, .. } | Fault::Links { delay, .. } if *delay > LONGEST => {
+            Fault::SlowDisk { by, .. } | Fault::Delay { by, .. } if *by > LONGEST => {
                 return wrong("a delay of more than a day".to_string());
+            }
+            Fault::Links { delay, late, .. } if *delay > LONGEST || *late > LONGEST => {
+                return wrong("a delay of more than a day".to_string());
+            }
+            Fault::Retry { after } if *after < MS || *after > LONGEST => {
+                return wrong("clients can ask again after 1 ms to a day".to_string());
             }
             Fault::Links { loss, duplicate, .. } if *loss > 100 || *duplicate > 100 => {
                 return wrong("more than 100 % of the messages".to_string());
@@ -91,15 +97,15 @@ pub fn strikes(strikes: &[Strike], nodes: u8, tier: Tier) -> Result<(), Usage> {
 /// The nodes that a fault names by number.
 fn named(fault: &Fault) -> Vec<NodeId> {
     let target = match fault {
-        Fault::Kill(target) | Fault::PowerLoss(target) | Fault::Pause(target) => target,
-        Fault::Clock { target, .. } | Fault::SlowDisk { target, .. } => target,
-        Fault::Partition(Cut::Isolate(target) | Cut::Minority(target) | Cut::Mute(target)) => target,
+        Fault::Partition(Cut::Isolate(target) | Cut::Minority(target) | Cut::Mute(target) | Cut::Bridge(target)) => {
+            Some(target)
+        }
         Fault::Partition(Cut::Links(links)) => return links.iter().flat_map(|(from, to)| [*from, *to]).collect(),
-        Fault::Links { .. } | Fault::Nothing => return Vec::new(),
+        fault => fault.target(),
     };
     match target {
-        Target::Node(node) => vec![*node],
-        Target::Leader | Target::Follower | Target::Marked | Target::All => Vec::new(),
+        Some(Target::Node(node) | Target::AllBut(node)) => vec![*node],
+        Some(Target::Leader | Target::Follower | Target::Marked | Target::All | Target::Others) | None => Vec::new(),
     }
 }
 

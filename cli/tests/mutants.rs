@@ -25,6 +25,9 @@ const SEEN_BY: &[(&str, bool, bool)] = &[
     ("no-tie-break", true, false),
     ("adding-join", true, false),
     ("collect-early", true, false),
+    ("vote-for-any-log", true, true),
+    ("read-uncommitted", true, false),
+    ("snapshot-without-sessions", true, false),
 ];
 
 #[test]

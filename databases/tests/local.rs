@@ -244,7 +244,10 @@ fn a_cut_stops_frames_and_clients_and_only_what_it_cuts() {
     let digests = bench.cluster.digests().unwrap();
     assert!(digests[0].1 != digests[1].1 && digests[1].1 == digests[2].1, "the write stayed with n1: {digests:?}");
     let effect = bench.lift(fault);
-    assert!(effect.effective && effect.measured.ends_with("messages stopped"), "{effect:?}");
+    assert!(
+        effect.effective && effect.measured.contains(" messages stopped; ") && effect.mattered == Some(true),
+        "{effect:?}"
+    );
     assert_eq!(bench.ask(1, &read()), holds(1));
 }
 
@@ -300,19 +303,73 @@ fn slow_disks_and_rough_links_are_measured() {
     assert!(bench.cluster.now().since(began) >= MS * 100);
     let effect = bench.lift(slow);
     assert!(effect.effective && effect.measured == "1 syncs slowed by 0.100 s each", "{effect:?}");
-    let rough = bench.inject(Fault::Links { loss: 100, duplicate: 0, delay: Time::ZERO });
+    let rough = bench.inject(Fault::Links { loss: 100, duplicate: 0, late: Time::ZERO, delay: Time::ZERO });
     assert_eq!(bench.ask(0, &write(2)), Outcome::Ok(Reply::Done));
     bench.pass(MS * 100);
     let digests = bench.cluster.digests().unwrap();
     assert!(digests[0].1 != digests[1].1 && digests[1].1 == digests[2].1, "every copy was lost: {digests:?}");
     assert!(bench.lift(rough).effective);
-    let late = bench.inject(Fault::Links { loss: 0, duplicate: 50, delay: MS * 30 });
+    let late = bench.inject(Fault::Links { loss: 0, duplicate: 50, late: Time::ZERO, delay: MS * 30 });
     assert_eq!(bench.ask(0, &write(3)), Outcome::Ok(Reply::Done));
     bench.pass_until(SECOND, |bench| {
         let digests = bench.cluster.digests().unwrap();
         digests.iter().all(|(_, digest)| *digest == digests[0].1)
     });
     assert!(bench.lift(late).effective);
+}
+
+fn agree(bench: &mut Bench) -> bool {
+    let digests = bench.cluster.digests().unwrap();
+    digests.len() == 3 && digests.iter().all(|(_, digest)| *digest == digests[0].1)
+}
+
+#[test]
+fn links_are_slow_or_repeat_themselves_and_clients_are_not_slow() {
+    let mut bench = Bench::new();
+    let slow = bench.inject(Fault::Delay { target: Target::Node(N1), by: MS * 800 });
+    assert_eq!(bench.ask(0, &write(1)), Outcome::Ok(Reply::Done));
+    assert!(!agree(&mut bench), "the client was answered before a copy came through");
+    bench.pass_until(SECOND * 5, agree);
+    let effect = bench.lift(slow);
+    assert!(effect.effective && effect.mattered == Some(true), "{effect:?}");
+    assert!(effect.measured.contains("messages delayed by 0.800 s"), "{effect:?}");
+
+    let links = |duplicate, late, delay| Fault::Links { loss: 0, duplicate, late, delay };
+    let twice = bench.inject(links(100, MS * 30, Time::ZERO));
+    bench.pass(MS * 300);
+    let effect = bench.lift(twice);
+    assert!(effect.effective && effect.mattered == Some(true), "{effect:?}");
+    let mixed = bench.inject(links(0, Time::ZERO, MS * 100));
+    bench.pass(MS * 300);
+    let effect = bench.lift(mixed);
+    assert!(effect.effective && effect.mattered == Some(true), "{effect:?}");
+}
+
+#[test]
+fn clients_in_a_hurry_ask_a_node_again() {
+    let mut bench = Bench::new();
+    let slow = bench.inject(Fault::SlowDisk { target: Target::Node(N1), by: MS * 100 });
+    let retry = bench.inject(Fault::Retry { after: MS * 2 });
+    assert_eq!(bench.ask(0, &write(1)), Outcome::Ok(Reply::Done));
+    let effect = bench.lift(retry);
+    assert!(effect.effective && effect.mattered == Some(true), "{effect:?}");
+    bench.lift(slow);
+    let calm = bench.inject(Fault::Retry { after: SECOND * 3 });
+    assert_eq!(bench.ask(0, &read()), holds(1));
+    assert!(!bench.lift(calm).effective, "nobody had to ask again");
+}
+
+#[test]
+fn a_wiped_node_starts_again_with_nothing() {
+    let mut bench = Bench::new();
+    assert_eq!(bench.ask(0, &write(7)), Outcome::Ok(Reply::Done));
+    bench.pass_until(SECOND * 5, agree);
+    let wiped = bench.inject(Fault::Wipe(Target::Node(N1)));
+    bench.pass_until(SECOND * 5, |bench| bench.cluster.ready());
+    assert_eq!(bench.ask(0, &read()), Outcome::Ok(Reply::Value(None)));
+    let effect = bench.lift(wiped);
+    assert!(effect.effective && effect.mattered == Some(true), "{effect:?}");
+    assert!(effect.measured.contains("1 write-ahead files removed"), "{effect:?}");
 }
 
 #[test]

@@ -43,6 +43,10 @@ pub struct Client {
     home: NodeId,
     believed: NodeId,
     open: Option<Open>,
+    /// How long it waits for an answer while it is in a hurry: of several, the shortest counts.
+    hurry: Vec<Time>,
+    /// Requests that it asked again for hurry.
+    hurried: u64,
 }
 
 /// The request that a client waits for.
@@ -92,7 +96,7 @@ pub enum Move {
 impl Client {
     /// A client beside `home`.
     pub fn new(style: Style, nodes: u8, home: NodeId) -> Client {
-        Client { style, nodes, home, believed: home, open: None }
+        Client { style, nodes, home, believed: home, open: None, hurry: Vec::new(), hurried: 0 }
     }
     /// The node that it sits beside.
     pub fn home(&self) -> NodeId {
@@ -101,6 +105,20 @@ impl Client {
     /// Its open request.
     pub fn open(&self) -> Option<&Open> {
         self.open.as_ref()
+    }
+
+    /// From now on it asks again after this long, its home node too.
+    pub fn hurry(&mut self, after: Time) {
+        self.hurry.push(after);
+    }
+    /// It no longer does.
+    pub fn relax(&mut self, after: Time) {
+        let place = self.hurry.iter().position(|other| *other == after).expect("it was in a hurry");
+        self.hurry.remove(place);
+    }
+    /// Requests that it has asked again for hurry.
+    pub fn hurried(&self) -> u64 {
+        self.hurried
     }
 
     /// Begins an operation, at `first` if somebody is named. The driver calls [`Client::deadline`] when `open().deadline` comes.
@@ -156,7 +174,10 @@ impl Client {
     pub fn attempt_timed_out(&mut self, now: Time, id: RequestId, attempt: u32, settings: &Settings) -> Move {
         match &mut self.open {
             Some(open) if (open.id, open.attempt) == (id, attempt) => {
-                open.asked = NodeId((open.asked.0 + 1) % self.nodes);
+                if open.way == Style::FollowLeader {
+                    open.asked = NodeId((open.asked.0 + 1) % self.nodes);
+                }
+                self.hurried += u64::from(!self.hurry.is_empty());
                 self.ask(now, settings)
             }
             _ => Move::Wait,
@@ -180,10 +201,8 @@ impl Client {
         let open = self.open.as_mut().expect("a request is open");
         open.attempt += 1;
         open.uncertain.push(open.asked);
-        let give_up = match open.way {
-            Style::FollowLeader => now + settings.attempt_timeout,
-            _ => Time::NEVER,
-        };
+        let patience = if open.way == Style::FollowLeader { settings.attempt_timeout } else { Time::NEVER };
+        let give_up = now + self.hurry.iter().copied().min().unwrap_or(patience);
         Move::Ask { node: open.asked, attempt: open.attempt, give_up }
     }
 
@@ -258,5 +277,23 @@ mod tests {
         let (begun, refused) = asked(Style::FollowLeader, Some(NodeId(2)));
         assert_eq!(whom(&begun), NodeId(2));
         assert!(matches!(refused, Move::Pause { .. }), "it follows the hint: {refused:?}");
+    }
+
+    #[test]
+    fn a_client_in_a_hurry_asks_again_under_the_same_request() {
+        let settings = Settings::default();
+        for (style, again) in [(Style::Sticky, NodeId(1)), (Style::FollowLeader, NodeId(2))] {
+            let mut client = Client::new(style, 3, NodeId(1));
+            client.hurry(MS * 5);
+            let id = RequestId { session: 4, number: 1 };
+            let begun = client.begin(Time::ZERO, id, Op::Members, None, &settings);
+            assert_eq!(begun, Move::Ask { node: NodeId(1), attempt: 1, give_up: MS * 5 });
+            let next = client.attempt_timed_out(MS * 5, id, 1, &settings);
+            assert_eq!(next, Move::Ask { node: again, attempt: 2, give_up: MS * 10 });
+            assert_eq!((client.hurried(), client.open().map(|open| open.id)), (1, Some(id)));
+            client.relax(MS * 5);
+            let Move::Ask { give_up, .. } = client.attempt_timed_out(MS * 10, id, 2, &settings) else { panic!() };
+            assert!(give_up > MS * 100, "it is patient again");
+        }
     }
 }

@@ -27,6 +27,9 @@ pub enum Fault {
         /// Speed of the timers and of the wall clock, in percent: 200 is twice as fast.
         rate: u32,
     },
+    /// The process dies and its disk is emptied; at once the node starts again under the same id and remembers nothing.
+    /// There is nothing to lift: a lost disk does not come back.
+    Wipe(Target),
     /// Every sync takes longer by this much.
     SlowDisk {
         /// Whose.
@@ -38,13 +41,33 @@ pub enum Fault {
     Links {
         /// Percent of messages lost.
         loss: u32,
-        /// Percent of messages delivered twice.
+        /// Percent of messages delivered two or three times.
         duplicate: u32,
+        /// A further copy comes up to this much after the first one.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        late: Time,
         /// Drawn up to this much and added to each delay, so that messages overtake each other.
         delay: Time,
     },
+    /// Every message that the target says to a node, or hears from one, takes longer by this much. Each link keeps its order, so
+    /// what is under way at the end still comes late. Clients are served as fast as ever.
+    Delay {
+        /// Whose links.
+        target: Target,
+        /// Added to each delay.
+        by: Time,
+    },
+    /// Clients do not wait as long as an answer takes: who has none after this time asks again, under the same request id.
+    Retry {
+        /// Below the usual time of an answer.
+        after: Time,
+    },
     /// Does nothing, and so can never be effective: what the harness's own tests strike with.
     Nothing,
+}
+
+fn is_zero(time: &Time) -> bool {
+    *time == Time::ZERO
 }
 
 /// Whom a node fault hits. Symbolic ones are resolved when the fault is injected, and recorded resolved.
@@ -61,6 +84,26 @@ pub enum Target {
     Marked,
     /// Every node at once.
     All,
+    /// Every node but the one that leads.
+    Others,
+    /// Every node but this one.
+    AllBut(NodeId),
+}
+
+impl Target {
+    /// The nodes of a resolved target, in a cluster of so many.
+    ///
+    /// # Panics
+    /// If it is symbolic.
+    pub fn nodes(&self, cluster: usize) -> Vec<NodeId> {
+        let all = (0..cluster as u8).map(NodeId);
+        match self {
+            Target::Node(node) => vec![*node],
+            Target::All => all.collect(),
+            Target::AllBut(one) => all.filter(|node| node != one).collect(),
+            symbolic => panic!("\"{symbolic}\" is resolved before the fault is injected"),
+        }
+    }
 }
 
 /// Which links are cut. Symbolic ones are resolved to [`Cut::Links`] when the fault is injected.
@@ -73,6 +116,8 @@ pub enum Cut {
     Minority(Target),
     /// What the target says reaches nobody; it still hears.
     Mute(Target),
+    /// Two halves that hear each other only through one node, which hears everybody. The target is in one of the halves.
+    Bridge(Target),
     /// These directed links.
     Links(Vec<(NodeId, NodeId)>),
 }
@@ -127,20 +172,45 @@ pub struct Effect {
     pub effective: bool,
     /// What was measured, e.g. `113 messages dropped`.
     pub measured: String,
+    /// Did anything meet it that it could have harmed, such as a request that came to a deposed leader ([`crate::relevance`])?
+    /// `None` where nobody can say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mattered: Option<bool>,
+}
+
+impl Effect {
+    /// What was measured, where nobody can say whether it mattered.
+    pub fn new(effective: bool, measured: impl Into<String>) -> Effect {
+        Effect { effective, measured: measured.into(), mattered: None }
+    }
+    /// The same with what showed whether it mattered.
+    #[must_use]
+    pub fn met(mut self, mattered: Option<bool>, words: &str) -> Effect {
+        if !words.is_empty() {
+            self.measured = format!("{}; {words}", self.measured);
+        }
+        self.mattered = mattered;
+        self
+    }
 }
 
 impl Fault {
     /// The nodes that a resolved fault concerns: the smaller side of a partition, the victim of anything else. Empty where it concerns all.
     pub fn nodes(&self, cluster: usize) -> Vec<NodeId> {
-        let target = match self {
-            Fault::Kill(target) | Fault::PowerLoss(target) | Fault::Pause(target) => target,
-            Fault::Clock { target, .. } | Fault::SlowDisk { target, .. } => target,
-            Fault::Partition(Cut::Links(links)) => return smaller_side(links, cluster),
-            Fault::Partition(_) | Fault::Links { .. } | Fault::Nothing => return Vec::new(),
-        };
-        match target {
-            Target::Node(node) => vec![*node],
+        if let Fault::Partition(Cut::Links(links)) = self {
+            return smaller_side(links, cluster);
+        }
+        match self.target() {
+            Some(Target::Node(node)) => vec![*node],
             _ => Vec::new(),
+        }
+    }
+    /// Whom the fault hits, where that is a matter of nodes and not of links.
+    pub fn target(&self) -> Option<&Target> {
+        match self {
+            Fault::Kill(target) | Fault::PowerLoss(target) | Fault::Pause(target) | Fault::Wipe(target) => Some(target),
+            Fault::Clock { target, .. } | Fault::SlowDisk { target, .. } | Fault::Delay { target, .. } => Some(target),
+            Fault::Partition(_) | Fault::Links { .. } | Fault::Retry { .. } | Fault::Nothing => None,
         }
     }
 }
@@ -151,12 +221,14 @@ pub fn skew(faults: &[(i64, u32)]) -> (i64, u32) {
     (faults.iter().map(|(offset, _)| offset).sum(), rate.clamp(1, 10_000) as u32)
 }
 
-/// The nodes with the most cut links: those on the smaller side of any two-sided cut.
+/// The nodes with the most cut links: those on the smaller side of any two-sided cut. Where they are more than a half of all
+/// there is no such side.
 fn smaller_side(links: &[(NodeId, NodeId)], cluster: usize) -> Vec<NodeId> {
     let cut = |node: NodeId| links.iter().filter(|(from, to)| *from == node || *to == node).count();
     let nodes = || (0..cluster as u8).map(NodeId);
     let most = nodes().map(cut).max().unwrap_or(0);
-    nodes().filter(|node| most > 0 && cut(*node) == most).collect()
+    let side: Vec<NodeId> = nodes().filter(|node| most > 0 && cut(*node) == most).collect();
+    if side.len() * 2 > cluster { Vec::new() } else { side }
 }
 
 impl fmt::Display for Target {
@@ -167,6 +239,8 @@ impl fmt::Display for Target {
             Target::Follower => write!(f, "a follower"),
             Target::Marked => write!(f, "the node that hit the mark"),
             Target::All => write!(f, "every node"),
+            Target::Others => write!(f, "every node but the leader"),
+            Target::AllBut(node) => write!(f, "every node but {node}"),
         }
     }
 }
@@ -177,18 +251,23 @@ impl fmt::Display for Fault {
             Fault::Partition(Cut::Isolate(target)) => write!(f, "isolate {target}"),
             Fault::Partition(Cut::Minority(target)) => write!(f, "cut off a minority with {target}"),
             Fault::Partition(Cut::Mute(target)) => write!(f, "mute {target}"),
+            Fault::Partition(Cut::Bridge(target)) => write!(f, "leave one bridge between two halves, {target} in one"),
             Fault::Partition(Cut::Links(links)) if links.is_empty() => write!(f, "cut no link"),
             Fault::Partition(Cut::Links(links)) => write!(f, "cut {}", Links(links)),
             Fault::Kill(target) => write!(f, "kill {target}"),
             Fault::PowerLoss(target) => write!(f, "cut the power of {target}"),
             Fault::Pause(target) => write!(f, "pause {target}"),
+            Fault::Wipe(target) => write!(f, "wipe the disk of {target}"),
             Fault::Clock { target, offset, rate } => {
                 write!(f, "set the clock of {target} {:+.3} s off, at {rate} % of its rate", *offset as f64 / 1e6)
             }
             Fault::SlowDisk { target, by } => write!(f, "slow the disk of {target} by {by} a sync"),
-            Fault::Links { loss, duplicate, delay } => {
-                write!(f, "links lose {loss} %, duplicate {duplicate} %, delay by up to {delay}")
+            Fault::Links { loss, duplicate, late, delay } => {
+                let late = if *late > Time::ZERO { format!(" up to {late} later") } else { String::new() };
+                write!(f, "links lose {loss} %, duplicate {duplicate} %{late}, delay by up to {delay}")
             }
+            Fault::Delay { target, by } => write!(f, "delay the links of {target} by {by}"),
+            Fault::Retry { after } => write!(f, "let clients ask again after {after}"),
             Fault::Nothing => write!(f, "nothing"),
         }
     }

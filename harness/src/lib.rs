@@ -19,6 +19,7 @@ pub mod op;
 pub mod outcome;
 pub mod plan;
 pub mod records;
+pub mod relevance;
 pub mod run;
 pub mod script;
 pub mod seed;

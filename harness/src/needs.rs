@@ -46,7 +46,10 @@ pub fn served(needs: Needs, home: NodeId, fault: &Fault) -> bool {
         (Fault::Partition(Cut::Links(links)), Needs::Node(node)) => {
             !links.contains(&(home, node)) && !links.contains(&(node, home))
         }
-        (Fault::Partition(_), Needs::Everybody) => false,
+        // What is late by more than a client's patience stops whoever waits for all.
+        (Fault::Partition(_) | Fault::Delay { .. }, Needs::Everybody) => false,
+        // A wiped node is back at once, and late links are those between nodes.
+        (Fault::Wipe(_) | Fault::Delay { .. } | Fault::Retry { .. }, _) => true,
         (Fault::Partition(_) | Fault::Clock { .. } | Fault::SlowDisk { .. } | Fault::Links { .. }, _)
         | (Fault::Nothing, _) => true,
     }

@@ -20,7 +20,9 @@
 //! client 1 n2 write x 5   client 1 asks n2
 //! again 1 n3              client 1 asks n3 the same once more
 //! kill n1                 its process dies, and what was on its way to it is lost; `power n1`: unsynced writes too
+//! wipe n1                 the same with all that its disk ever held
 //! start n1                a dead node comes back
+//! clock n1 rate 50        from here on its clocks run at half their speed; `offset -5000`: the one on the wall is 5 s behind
 //! cut n1 n2               what one says to the other is lost, both ways, and what was on the way too
 //! heal                    every cut is mended
 //! wait 3000               so many milliseconds pass
@@ -82,6 +84,8 @@ enum Line {
     Again { client: u32, node: NodeId },
     Kill(NodeId),
     Power(NodeId),
+    Wipe(NodeId),
+    Clock { node: NodeId, rate: u32, offset: i64 },
     Start(NodeId),
     Cut(NodeId, NodeId),
     Heal,

@@ -23,6 +23,8 @@ pub fn resolve(fault: &Fault, scene: &Scene, rng: &mut Rng) -> Fault {
         Target::Follower => Target::Node(scene.follower(rng)),
         Target::Marked => Target::Node(scene.marked.unwrap_or_else(|| scene.leader(rng))),
         Target::All => Target::All,
+        Target::Others => Target::AllBut(scene.leader(rng)),
+        Target::AllBut(node) => Target::AllBut(*node),
     };
     match fault {
         Fault::Kill(target) => Fault::Kill(node(target)),
@@ -30,6 +32,8 @@ pub fn resolve(fault: &Fault, scene: &Scene, rng: &mut Rng) -> Fault {
         Fault::Pause(target) => Fault::Pause(node(target)),
         Fault::Clock { target, offset, rate } => Fault::Clock { target: node(target), offset: *offset, rate: *rate },
         Fault::SlowDisk { target, by } => Fault::SlowDisk { target: node(target), by: *by },
+        Fault::Wipe(target) => Fault::Wipe(node(target)),
+        Fault::Delay { target, by } => Fault::Delay { target: node(target), by: *by },
         Fault::Partition(cut) => {
             let links = match cut {
                 Cut::Isolate(target) => Cut::around(&scene.side(&node(target), 1, rng), scene.nodes.into()),
@@ -38,11 +42,12 @@ pub fn resolve(fault: &Fault, scene: &Scene, rng: &mut Rng) -> Fault {
                     Cut::around(&scene.side(&node(target), size, rng), scene.nodes.into())
                 }
                 Cut::Mute(target) => scene.mute(&scene.side(&node(target), 1, rng)),
+                Cut::Bridge(target) => scene.bridge(&node(target), rng),
                 Cut::Links(links) => Cut::Links(links.clone()),
             };
             Fault::Partition(links)
         }
-        Fault::Links { .. } | Fault::Nothing => fault.clone(),
+        Fault::Links { .. } | Fault::Retry { .. } | Fault::Nothing => fault.clone(),
     }
 }
 
@@ -86,8 +91,51 @@ impl Scene<'_> {
         side
     }
 
+    /// Every link between the target's half and the other one. Who is in neither is the bridge; of an even number of nodes the
+    /// other half is the larger one.
+    fn bridge(&self, target: &Target, rng: &mut Rng) -> Cut {
+        let half = self.side(target, usize::from(self.nodes.saturating_sub(1)) / 2, rng);
+        let mut others: Vec<NodeId> = self.all().filter(|node| !half.contains(node)).collect();
+        rng.shuffle(&mut others);
+        let apart =
+            others.iter().skip(1).flat_map(|other| half.iter().flat_map(|one| [(*one, *other), (*other, *one)]));
+        let mut links: Vec<_> = apart.collect();
+        links.sort();
+        Cut::Links(links)
+    }
+
     fn mute(&self, side: &[NodeId]) -> Cut {
         let others = |from: NodeId| self.all().filter(move |to| *to != from);
         Cut::Links(side.iter().flat_map(|from| others(*from).map(|to| (*from, to))).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seed::Seed;
+
+    fn resolved(nodes: u8, fault: &Fault, seed: u64) -> Fault {
+        let view = |node: NodeId| Some(View { leads: node.0 == 1, ..View::default() });
+        resolve(fault, &Scene { nodes, view: &view, marked: None }, &mut Seed(seed).stream("targets"))
+    }
+
+    #[test]
+    fn a_bridge_hears_everybody_and_is_not_the_leader() {
+        for seed in 1..50 {
+            let fault = resolved(5, &Fault::Partition(Cut::Bridge(Target::Leader)), seed);
+            let Fault::Partition(Cut::Links(links)) = &fault else { panic!("{fault}") };
+            let cut = |node: u8| links.iter().filter(|(from, to)| from.0 == node || to.0 == node).count();
+            let bridges: Vec<u8> = (0..5).filter(|node| cut(*node) == 0).collect();
+            assert!(bridges.len() == 1 && bridges[0] != 1, "{fault}");
+            assert!((0..5).all(|node| bridges == [node] || cut(node) == 4), "two others, both ways: {fault}");
+            assert_eq!(fault.nodes(5), [], "no side is the smaller one: {fault}");
+        }
+    }
+
+    #[test]
+    fn others_are_all_but_the_leader() {
+        let fault = resolved(3, &Fault::Clock { target: Target::Others, offset: 0, rate: 200 }, 1);
+        assert_eq!(fault.target().map(|target| target.nodes(3)), Some(vec![NodeId(0), NodeId(2)]));
     }
 }

@@ -162,7 +162,7 @@ mod tests {
     /// Three nodes, six clients. From 2 s to 8 s n1 is cut off or dead; clients write at the times given, and are answered 100 ms later.
     fn run(aimed: Fault, resolved: Fault, writes: &[(u32, u64, bool)]) -> Run {
         let strikes = vec![Strike { when: When::At(SECOND * 2), fault: aimed, lasts: SECOND * 6 }];
-        let effect = Effect { effective: true, measured: String::new() };
+        let effect = Effect::new(true, String::new());
         let mut events = vec![
             Event { time: Time::ZERO, what: What::Phase(Phase::Chaos) },
             Event { time: SECOND * 2, what: What::Began { strike: 0, fault: resolved } },

@@ -118,6 +118,12 @@ impl<N: Node> World<N> {
     pub fn kill(&mut self, id: NodeId) -> bool {
         self.slot(id).node.take().is_some()
     }
+    /// The process dies and its disk is emptied. True if it lived.
+    pub fn wipe(&mut self, id: NodeId) -> bool {
+        let slot = self.slot(id);
+        (slot.synced, slot.unsynced) = (N::Durable::default(), VecDeque::new());
+        slot.node.take().is_some()
+    }
     /// The process dies, and what was not synced is lost: how many records.
     pub fn power_loss(&mut self, id: NodeId) -> usize {
         let slot = self.slot(id);

@@ -1,4 +1,5 @@
-//! Clocks that are wrong: by an offset, which moves stamps, or by a rate, which moves timers and leases.
+//! Clocks that are wrong: by an offset, which moves stamps, or by a rate, which moves timers and leases. Each of the four kinds
+//! has a name of its own; `clock-slow` and `clock-fast` deal them out by turns.
 
 use crate::ALL_TIERS;
 use crate::rounds::{LONGER, Round, rounds};
@@ -19,6 +20,41 @@ pub const CLOCK_FAST: Nemesis = Nemesis {
     plan: |shape, rng| each(shape, rng, 1, 200),
     tiers: ALL_TIERS,
 };
+
+/// A nemesis that does always the same to a clock: so many election time-outs of offset, at this rate.
+macro_rules! always {
+    ($name:literal, $about:literal, $target:ident, $offset:literal, $rate:literal) => {
+        Nemesis {
+            name: $name,
+            about: $about,
+            plan: |shape, rng| always(shape, rng, Target::$target, $offset, $rate),
+            tiers: ALL_TIERS,
+        }
+    };
+}
+
+fn always(shape: &Shape, rng: &mut Rng, target: Target, offset: i64, rate: u32) -> Vec<Strike> {
+    let fault = Fault::Clock { target, offset: offset * shape.settings.election_low.0 as i64, rate };
+    rounds(shape, rng, LONGER).into_iter().map(|round| round.strike(fault.clone())).collect()
+}
+
+/// The eight kinds, one by one.
+pub const KINDS: [Nemesis; 8] = [
+    always!("clock-back-leader", "the leader's clock on the wall is 10 election time-outs behind", Leader, -10, 100),
+    always!(
+        "clock-back-follower",
+        "a follower's clock on the wall is 10 election time-outs behind",
+        Follower,
+        -10,
+        100
+    ),
+    always!("clock-ahead-leader", "the leader's clock on the wall is 10 election time-outs ahead", Leader, 10, 100),
+    always!("clock-ahead-follower", "a follower's clock on the wall is 10 election time-outs ahead", Follower, 10, 100),
+    always!("clock-half-leader", "the leader's clocks and timers run at half their rate", Leader, 0, 50),
+    always!("clock-half-follower", "a follower's clocks and timers run at half their rate", Follower, 0, 50),
+    always!("clock-double-leader", "the leader's clocks and timers run at twice their rate", Leader, 0, 200),
+    always!("clock-double-follower", "a follower's clocks and timers run at twice their rate", Follower, 0, 200),
+];
 
 fn each(shape: &Shape, rng: &mut Rng, sign: i64, rate: u32) -> Vec<Strike> {
     // Which of the four kinds comes first is drawn, so that many seeds see all of them.

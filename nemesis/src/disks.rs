@@ -8,9 +8,29 @@ use harness::{Fault, MS, Nemesis, Rng, Shape, Strike, Target, Tier, Time, When};
 /// L: power fails while something is written and not synced.
 pub const POWER_LOSS: Nemesis = Nemesis {
     name: "power-loss",
-    about: "a node, or every third time all nodes at once, lose power with unsynced writes (simulator only)",
-    plan: power_loss,
+    about: "a node loses power with unsynced writes (simulator only)",
+    plan: |shape, rng| each_at_a_write(shape, rng, Target::Marked),
     tiers: &[Tier::Sim],
+};
+
+/// L of everybody at once: only what is on disks is left.
+pub const POWER_LOSS_ALL: Nemesis = Nemesis {
+    name: "power-loss-all",
+    about: "all nodes at once lose power with unsynced writes (simulator only)",
+    plan: |shape, rng| each_at_a_write(shape, rng, Target::All),
+    tiers: &[Tier::Sim],
+};
+
+/// W: an empty disk under an old name.
+pub const WIPE: Nemesis = Nemesis {
+    name: "wipe",
+    about: "one and the same node loses its disk and starts again under its old id, with nothing",
+    plan: |shape, rng| {
+        // Only one node is ever wiped: two of them may have held all copies of something.
+        let victim = Target::Node(*rng.pick(&shape.node_ids().collect::<Vec<_>>()));
+        rounds(shape, rng, LONG).into_iter().map(|round| round.strike(Fault::Wipe(victim.clone()))).collect()
+    },
+    tiers: ALL_TIERS,
 };
 
 /// A slow disk under the leader.
@@ -27,15 +47,9 @@ pub const SLOW_DISK: Nemesis = Nemesis {
     tiers: ALL_TIERS,
 };
 
-fn power_loss(shape: &Shape, rng: &mut Rng) -> Vec<Strike> {
-    let first = rng.below(3) as usize;
+fn each_at_a_write(shape: &Shape, rng: &mut Rng, target: Target) -> Vec<Strike> {
     let rounds = rounds(shape, rng, LONG).into_iter();
-    rounds
-        .map(|round| {
-            let target = if (round.number + first) % 3 == 2 { Target::All } else { Target::Marked };
-            at_a_write(round, target, rng)
-        })
-        .collect()
+    rounds.map(|round| at_a_write(round, target.clone(), rng)).collect()
 }
 
 /// Power fails at one of the next writes, so that something is lost.

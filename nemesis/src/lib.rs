@@ -2,6 +2,8 @@
 
 mod clocks;
 mod disks;
+mod drift;
+mod links;
 mod mixed;
 mod partitions;
 mod processes;
@@ -15,12 +17,31 @@ pub const NEMESES: &[Nemesis] = &[
     partitions::ISOLATE_LEADER,
     partitions::HALVES,
     partitions::ONE_WAY,
+    partitions::BRIDGE,
     processes::KILL,
     processes::PAUSE,
     clocks::CLOCK_SLOW,
     clocks::CLOCK_FAST,
+    clocks::KINDS[0],
+    clocks::KINDS[1],
+    clocks::KINDS[2],
+    clocks::KINDS[3],
+    clocks::KINDS[4],
+    clocks::KINDS[5],
+    clocks::KINDS[6],
+    clocks::KINDS[7],
+    drift::SLOW_LEADER,
+    drift::FAST_LEADER,
+    drift::FAST_FOLLOWERS,
     disks::POWER_LOSS,
+    disks::POWER_LOSS_ALL,
+    disks::WIPE,
     disks::SLOW_DISK,
+    links::REORDER,
+    links::DELAY,
+    links::DUPLICATE,
+    links::RETRY,
+    links::LOSS,
     mixed::MIXED,
     NOTHING,
 ];

@@ -28,6 +28,14 @@ pub const ONE_WAY: Nemesis = Nemesis {
     tiers: ALL_TIERS,
 };
 
+/// Pb: nobody is cut off, and yet two halves do not hear each other.
+pub const BRIDGE: Nemesis = Nemesis {
+    name: "bridge",
+    about: "two halves that only one node connects; the leader is in one of them and not the bridge",
+    plan: |shape, rng| each(shape, rng, Cut::Bridge(Target::Leader)),
+    tiers: ALL_TIERS,
+};
+
 fn each(shape: &Shape, rng: &mut Rng, cut: Cut) -> Vec<Strike> {
     rounds(shape, rng, LONGER).into_iter().map(|round| round.strike(Fault::Partition(cut.clone()))).collect()
 }

@@ -18,6 +18,8 @@ pub struct Episode {
     pub lifted: bool,
     /// True if it changed anything that somebody could notice.
     pub effective: bool,
+    /// False if nothing met it that it could have harmed; `None` where nobody can say.
+    pub mattered: Option<bool>,
     /// What was measured.
     pub measured: String,
     /// The nodes that it concerns; empty where it concerns all.
@@ -28,6 +30,17 @@ pub struct Episode {
     pub began_event: usize,
     /// Index of the event with which it ended, if it did.
     pub ended_event: Option<usize>,
+}
+
+impl Episode {
+    /// What speaks against the fault having tested anything, in two words.
+    pub fn doubt(&self) -> Option<&'static str> {
+        match self {
+            Episode { effective: false, .. } => Some("no effect"),
+            Episode { mattered: Some(false), .. } => Some("met nothing"),
+            _ => None,
+        }
+    }
 }
 
 /// Every fault of a run.
@@ -50,6 +63,7 @@ fn episode(run: &Run, number: usize, fault: &FaultInterval, events: (usize, Opti
         ended: fault.ended.min(end_of_run),
         lifted: effect.is_some(),
         effective: effect.is_some_and(|effect| effect.effective),
+        mattered: effect.and_then(|effect| effect.mattered),
         measured: effect.map_or("never lifted".to_string(), |effect| words::visible(&effect.measured)),
         clients: (0..run.plan.clients).map(ClientId).filter(beside).collect(),
         nodes,

@@ -104,6 +104,8 @@ pub struct FaultEntry {
     pub effective: bool,
     /// What was measured.
     pub measured: String,
+    /// Did anything meet it that it could have harmed? Null where nobody can say.
+    pub mattered: Option<bool>,
 }
 
 /// The whole report, with a line feed at its end.
@@ -198,6 +200,7 @@ fn fault_entry(episode: &Episode) -> FaultEntry {
         ended: episode.lifted.then(|| Time::seconds(episode.ended)),
         effective: episode.effective,
         measured: episode.measured.clone(),
+        mattered: episode.mattered,
     }
 }
 

@@ -95,7 +95,7 @@ pub fn violated() -> Sample {
     let told_later = script.answer(4_812, 1, &claim("ada", 1), ok());
     script.answer(5_101, 2, &owner("bob"), Outcome::Unknown(Reason::TimedOut));
     let measured = "113 messages dropped".to_string();
-    script.at(9_000, What::Ended { strike: 0, effect: Effect { effective: true, measured } });
+    script.at(9_000, What::Ended { strike: 0, effect: Effect::new(true, measured) });
     script.at(10_000, What::Phase(Phase::Heal));
     script.at(12_000, What::Phase(Phase::Final));
     script.ask(12_001, 0, &owner("ada"));
@@ -196,7 +196,7 @@ pub fn busy(operations: u64) -> Sample {
         let leader = NodeId(number as u8);
         let fault = Fault::Partition(Cut::around(&[leader], 5));
         let measured = format!("{} messages dropped", 100 + number);
-        let effect = Effect { effective: true, measured };
+        let effect = Effect::new(true, measured);
         let promoted = What::Mark { node: NodeId(number as u8 + 1), mark: "promoted".into() };
         events.push(Event { time: began, what: What::Began { strike: number, fault } });
         events.push(Event { time: began + Time(700_000), what: promoted });

@@ -85,8 +85,8 @@ fn fault_rows(episodes: &[Episode]) -> Vec<Vec<String>> {
     let mut rows = vec![["", "from", "to", "what", "measured"].map(str::to_string).to_vec()];
     rows.extend(episodes.iter().map(|episode| {
         let ended = if episode.lifted { episode.ended.to_string() } else { "the end".to_string() };
-        let measured = if episode.effective { "" } else { "no effect: " };
-        let measured = format!("{measured}{}", episode.measured);
+        let doubt = episode.doubt().map_or(String::new(), |doubt| format!("{doubt}: "));
+        let measured = format!("{doubt}{}", episode.measured);
         vec![episode.number.to_string(), episode.began.to_string(), ended, episode.words.clone(), measured]
     }));
     rows

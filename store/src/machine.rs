@@ -40,6 +40,11 @@ impl Machine {
         reply
     }
 
+    /// Forgets what sessions were told: the deliberate bug.
+    pub fn forget_sessions(&mut self) {
+        self.sessions.clear();
+    }
+
     /// What this request was answered, if it was applied. A session has one request open, so an earlier number is a
     /// late copy of one that has ended; nobody waits for its answer.
     pub fn answered(&self, id: RequestId) -> Option<Reply> {

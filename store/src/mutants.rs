@@ -238,6 +238,39 @@ pub const MUTANTS: &[Mutant] = &[
         seeds: 10,
         script: script!("ml-dvv-collect-early.txt"),
     },
+    Mutant {
+        switch: "vote-for-any-log",
+        design: "raft",
+        workload: "set",
+        about: "5 nodes on links that lose 25 % of all messages; the leader is isolated, again and again",
+        nodes: 5,
+        settings: Settings::default,
+        strikes: isolated_after_losses,
+        seeds: 20,
+        script: script!("raft-vote-for-any-log.txt"),
+    },
+    Mutant {
+        switch: "read-uncommitted",
+        design: "raft",
+        workload: "register",
+        about: "5 nodes; the leader is isolated",
+        nodes: 5,
+        settings: Settings::default,
+        strikes: isolated,
+        seeds: 10,
+        script: script!("raft-read-uncommitted.txt"),
+    },
+    Mutant {
+        switch: "snapshot-without-sessions",
+        design: "raft",
+        workload: "bank",
+        about: "3 nodes that compact after every second entry, on links that lose 25 %; clients ask again after 60 ms, and the leader is killed every second",
+        nodes: 3,
+        settings: compacting,
+        strikes: leaders_die_on_lossy_links,
+        seeds: 50,
+        script: script!("raft-snapshot-without-sessions.txt"),
+    },
 ];
 
 /// What a client does is everywhere before the next one asks.
@@ -259,7 +292,7 @@ fn none(_: &Shape, _: &mut Rng) -> Vec<Strike> {
 fn doubling_links(shape: &Shape, rng: &mut Rng) -> Vec<Strike> {
     let doubling = |start| Strike {
         when: When::At(start),
-        fault: Fault::Links { loss: 50, duplicate: 100, delay: MS * 10 },
+        fault: Fault::Links { loss: 50, duplicate: 100, delay: MS * 10, late: Time::ZERO },
         lasts: SECOND * 3,
     };
     starts(shape, rng, SECOND * 6).into_iter().map(doubling).collect()
@@ -295,6 +328,12 @@ fn impatient() -> Settings {
     Settings { attempt_timeout: MS * 100, ..Settings::default() }
 }
 
+fn compacting() -> Settings {
+    let (heartbeat, election_low, election_high) = (MS * 30, MS * 150, MS * 300);
+    let (attempt_timeout, snapshot_every) = (MS * 60, 2);
+    Settings { heartbeat, election_low, election_high, attempt_timeout, snapshot_every, ..Settings::default() }
+}
+
 /// The leader dies for a moment, so that the others ask for votes at almost the same time; the voter whom both ask dies
 /// for a millisecond between the two questions.
 fn kill_who_voted(shape: &Shape, rng: &mut Rng) -> Vec<Strike> {
@@ -311,7 +350,7 @@ fn kill_who_voted(shape: &Shape, rng: &mut Rng) -> Vec<Strike> {
 /// Leader after leader dies before its first entry is everywhere, so that logs end in different terms.
 fn kill_who_was_elected(shape: &Shape, rng: &mut Rng) -> Vec<Strike> {
     let mut start = SECOND * 2;
-    let unordered = Fault::Links { loss: 0, duplicate: 0, delay: MS * 10 };
+    let unordered = Fault::Links { loss: 0, duplicate: 0, late: Time::ZERO, delay: MS * 10 };
     let mut strikes = vec![Strike { when: When::At(start), fault: unordered, lasts: shape.time - SECOND * 4 }];
     while start + SECOND * 2 < shape.time {
         strikes.push(Strike { when: When::At(start), fault: Fault::Kill(Target::Leader), lasts: MS * 300 });
@@ -356,10 +395,39 @@ fn dark(shape: &Shape, rng: &mut Rng, slow: &[Target]) -> Vec<Strike> {
 fn lossy_links(shape: &Shape, rng: &mut Rng) -> Vec<Strike> {
     let lossy = |start| Strike {
         when: When::At(start),
-        fault: Fault::Links { loss: 25, duplicate: 0, delay: Time::ZERO },
+        fault: Fault::Links { loss: 25, duplicate: 0, late: Time::ZERO, delay: Time::ZERO },
         lasts: SECOND * 3,
     };
     starts(shape, rng, SECOND * 6).into_iter().map(lossy).collect()
+}
+
+/// The leader is alone with its clients for two seconds.
+fn isolated(shape: &Shape, rng: &mut Rng) -> Vec<Strike> {
+    let isolate = |start| Strike {
+        when: When::At(start),
+        fault: Fault::Partition(Cut::Isolate(Target::Leader)),
+        lasts: SECOND * 2,
+    };
+    starts(shape, rng, SECOND * 4).into_iter().map(isolate).collect()
+}
+
+/// The same while losses keep some of the others behind.
+fn isolated_after_losses(shape: &Shape, rng: &mut Rng) -> Vec<Strike> {
+    let mut strikes = vec![always_lossy(shape)];
+    strikes.extend(isolated(shape, rng));
+    strikes
+}
+
+fn leaders_die_on_lossy_links(shape: &Shape, rng: &mut Rng) -> Vec<Strike> {
+    let mut strikes = vec![always_lossy(shape)];
+    let kill = |start| Strike { when: When::At(start), fault: Fault::Kill(Target::Leader), lasts: MS * 200 };
+    strikes.extend(starts(shape, rng, SECOND).into_iter().skip(2).map(kill));
+    strikes
+}
+
+fn always_lossy(shape: &Shape) -> Strike {
+    let fault = Fault::Links { loss: 25, duplicate: 0, late: Time::ZERO, delay: Time::ZERO };
+    Strike { when: When::At(SECOND * 2), fault, lasts: shape.time - SECOND * 4 }
 }
 
 /// Moments about `every` apart, none close to the end.

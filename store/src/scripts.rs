@@ -51,4 +51,12 @@ pub const SCRIPTS: &[Scripted] = &[
     scripted!("sl-semi" "registration" ["isolate-leader", "one-way"], "uniqueness" "double-ack" "sl-semi-two-leaders.txt"),
     scripted!("sl-semi" "set" ["halves"], "set" "lost" "sl-semi-in-the-minority.txt"),
     scripted!("sl-semi" "register" ["pause"], "linearizable" "stale-after-ack" "sl-semi-wakes-up.txt"),
+    scripted!("raft" "register" ["wipe"], "linearizable" "stale-after-ack" "raft-wiped-voter.txt"),
+    scripted!("raft-localread" "register" ["isolate-leader", "halves"], "linearizable" "stale-after-ack" "raft-localread-isolated.txt"),
+    scripted!("raft-localread" "register" ["pause"], "linearizable" "stale-after-ack" "raft-localread-wakes-up.txt"),
+    scripted!("raft-localread" "register" ["delay"], "linearizable" "stale-after-ack" "raft-localread-slow-links.txt"),
+    scripted!("raft-localread" "register" ["bridge"], "linearizable" "stale-after-ack" "raft-localread-bridge.txt"),
+    scripted!("raft-lease" "register" ["isolate-slow-leader"], "linearizable" "stale-after-ack" "raft-lease-slow-leader.txt"),
+    scripted!("raft-lease" "register" ["isolate-beside-fast"], "linearizable" "stale-after-ack" "raft-lease-fast-followers.txt"),
+    scripted!("raft-fr" "register" ["calm"], "linearizable" "stale-after-ack" "raft-fr-read-behind.txt"),
 ];

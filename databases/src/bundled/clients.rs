@@ -59,6 +59,23 @@ impl Clients {
         }
     }
 
+    /// From now on everybody asks again after this long.
+    pub fn hurry(&mut self, after: Time) {
+        self.clients.iter_mut().for_each(|client| client.hurry(after));
+    }
+    /// They no longer do.
+    pub fn relax(&mut self, after: Time) {
+        self.clients.iter_mut().for_each(|client| client.relax(after));
+    }
+    /// Requests that were asked again for hurry.
+    pub fn hurried(&self) -> u64 {
+        self.clients.iter().map(Client::hurried).sum()
+    }
+    /// What this request asks for, while somebody waits for its answer.
+    pub fn open(&self, id: RequestId) -> Option<&Op> {
+        self.clients[self.index(id)].open().filter(|open| open.id == id).map(|open| &open.op)
+    }
+
     fn index(&self, id: RequestId) -> usize {
         id.session as usize % self.clients.len()
     }

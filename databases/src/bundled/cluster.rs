@@ -15,7 +15,8 @@ use super::wire::{Command, NodeOptions, Notice, Request};
 use harness::client::Style;
 use harness::cluster::{FaultId, Happening};
 use harness::invariants::{Invariants, NO_PANIC};
-use harness::{Cluster, Fault, NodeId, Op, Plan, ProcessId, Rng, SECOND, Time, Trouble, View, fault};
+use harness::relevance::Seen;
+use harness::{Cluster, Fault, NodeId, Op, Outcome, Plan, ProcessId, Reply, Rng, SECOND, Time, Trouble, View, fault};
 use hosts::Nursery;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
@@ -74,7 +75,8 @@ pub struct LocalCluster {
     run: u64,
     pub(super) lives: Vec<Life>,
     pub(super) mesh: Mesh,
-    clients: Clients,
+    pub(super) clients: Clients,
+    pub(super) seen: Seen,
     conversations: BTreeMap<(u32, NodeId), UnboundedSender<Request>>,
     events: Receiver<Event>,
     tell: Sender<Event>,
@@ -124,6 +126,7 @@ impl LocalCluster {
             lives: plan.node_ids().map(|_| Life::new()).collect(),
             mesh,
             clients: Clients::new(plan, launch.style),
+            seen: Seen::new(plan.nodes, plan.clients),
             conversations: BTreeMap::new(),
             events,
             tell,
@@ -206,6 +209,19 @@ impl LocalCluster {
         }
     }
 
+    /// Removes what the disk of a dead node holds.
+    pub(super) fn empty_disk(&self, node: NodeId) -> io::Result<()> {
+        match std::fs::remove_file(self.place.wal(node)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// Between two heartbeats.
+    pub(super) fn heartbeat(&self) -> Time {
+        self.plan.settings.heartbeat
+    }
+
     /// A node's process has ended or is to be ended: nobody listens there any more.
     pub(super) fn bury(&mut self, node: NodeId) -> Option<hosts::Child> {
         self.mesh.aim(node, None);
@@ -237,6 +253,9 @@ impl LocalCluster {
             Event::Said(..) | Event::Silent(..) => {}
             Event::Answer(node, id, outcome) => {
                 let (_, home) = self.clients.asker(id);
+                if let (Outcome::Ok(reply), Some(op)) = (&outcome, self.clients.open(id)) {
+                    self.seen.answered(node, self.truth.now(), !op.is_read() && *reply != Reply::No);
+                }
                 if self.mesh.passes(node, home) {
                     let deed = self.clients.answered(self.truth.now(), node, id, outcome);
                     deed.into_iter().for_each(|deed| self.perform(deed));
@@ -266,6 +285,7 @@ impl LocalCluster {
                 self.happen(found.map(|(name, sentence)| Happening::Found(name, sentence)));
             }
             Notice::Mark { name, waits } => {
+                self.seen.marked(node, &name);
                 let waiter = waits.then_some(Waiter { node, life: life.number });
                 self.happenings.push_back((Happening::Marked(node, Cow::Owned(name)), waiter));
             }
@@ -303,6 +323,8 @@ impl LocalCluster {
             Deed::Send(node, request) => {
                 let (client, home) = self.clients.asker(request.0);
                 if self.mesh.passes(home, node) {
+                    let lives = &self.lives;
+                    self.seen.asked(node, request.0, |node| lives[node.index()].view);
                     // The task that takes it ends with the runtime only.
                     let _ = self.conversation(client, node).send(request);
                 }

@@ -3,10 +3,11 @@
 
 use super::clock::deviation;
 use super::cluster::LocalCluster;
-use super::mesh::Rough;
+use super::mesh::{Counts, Rough};
 use super::wire::Command;
 use harness::cluster::FaultId;
 use harness::fault::{Effect, skew};
+use harness::relevance::{Before, on_links};
 use harness::targets::{Scene, resolve};
 use harness::{Cluster, Cut, Fault, MS, NodeId, Target, Time, Trouble};
 use hosts::State;
@@ -22,11 +23,16 @@ pub struct Injected {
     fault: Fault,
     measure: Measure,
     began: Time,
+    before: Before,
 }
 
 enum Measure {
-    /// Counted so far: stopped messages, roughed messages, slowed syncs.
+    /// Counted so far: stopped messages, slowed syncs, requests that were asked again.
     Before(u64),
+    /// What link faults had done so far.
+    Roughed(Counts),
+    /// Processes that were started again with an empty disk.
+    Wiped(u64),
     /// Nodes that died of it: their processes, and how many milliseconds it took.
     Killed(Vec<(NodeId, u32, f64)>),
     /// Nodes that were stopped, in which life; those that did not stop are not among them.
@@ -57,6 +63,7 @@ impl LocalCluster {
         let scene = Scene { nodes: lives.len() as u8, view: &view, marked: self.marked };
         let fault = resolve(fault, &scene, &mut self.targets);
         let began = self.now();
+        let before = self.seen.strikes(&fault, began, self.heartbeat(), &|node| self.leads(node));
         let measure = self.hurt(&fault).map_err(|error| {
             Trouble::new(
                 format!("\"{fault}\" cannot be done"),
@@ -67,7 +74,7 @@ impl LocalCluster {
         if let Fault::Clock { target, .. } | Fault::SlowDisk { target, .. } = &fault {
             self.settle(&self.victims(target))?;
         }
-        self.faults.push(Some(Injected { fault: fault.clone(), measure, began }));
+        self.faults.push(Some(Injected { fault: fault.clone(), measure, began, before }));
         Ok((FaultId(self.faults.len() as u32 - 1), fault))
     }
 
@@ -87,8 +94,20 @@ impl LocalCluster {
                 victims.iter().for_each(|node| self.slow_disk(*node, |slow| slow + *by));
                 Measure::Before(self.slowed(&victims))
             }
-            Fault::Links { loss, duplicate, delay } => {
-                Measure::Before(self.mesh.roughen(Rough { loss: *loss, duplicate: *duplicate, delay: *delay }))
+            Fault::Wipe(target) => Measure::Wiped(self.wipe(&self.victims(target))?),
+            Fault::Links { loss, duplicate, late, delay } => {
+                let before = self.mesh.counts();
+                self.mesh.roughen(Rough { loss: *loss, duplicate: *duplicate, late: *late, delay: *delay });
+                Measure::Roughed(before)
+            }
+            Fault::Delay { target, by } => {
+                let before = self.mesh.counts();
+                self.victims(target).iter().for_each(|node| self.mesh.slow_down(*node, *by));
+                Measure::Roughed(before)
+            }
+            Fault::Retry { after } => {
+                self.clients.hurry(*after);
+                Measure::Before(self.clients.hurried())
             }
             Fault::Nothing => Measure::Nothing,
         })
@@ -96,9 +115,14 @@ impl LocalCluster {
 
     /// Lifts a fault and says what it did.
     pub(super) fn relieve(&mut self, id: FaultId) -> Result<Effect, Trouble> {
-        let Injected { fault, measure, began } = self.faults[id.0 as usize].take().expect("a fault is lifted once");
-        let lasted = self.now().since(began);
-        Ok(match (&fault, measure) {
+        let Injected { fault, measure, began, before } =
+            self.faults[id.0 as usize].take().expect("a fault is lifted once");
+        let effect = self.undo(&fault, measure, self.now().since(began))?;
+        Ok(self.seen.ended(&before, &fault, effect, &|node| self.leads(node)))
+    }
+
+    fn undo(&mut self, fault: &Fault, measure: Measure, lasted: Time) -> Result<Effect, Trouble> {
+        Ok(match (fault, measure) {
             (Fault::Partition(Cut::Links(links)), Measure::Before(before)) => {
                 let stopped = self.mesh.mend(links, before);
                 effect(stopped > 0, format!("{stopped} messages stopped"))
@@ -122,10 +146,21 @@ impl LocalCluster {
                 let slowed = self.slowed(&victims) - before;
                 effect(slowed > 0, format!("{slowed} syncs slowed by {by} each"))
             }
-            (Fault::Links { loss, duplicate, delay }, Measure::Before(before)) => {
-                let rough = Rough { loss: *loss, duplicate: *duplicate, delay: *delay };
-                let roughed = self.mesh.smooth(rough, before);
-                effect(roughed > 0, format!("{roughed} messages lost, doubled or delayed"))
+            (Fault::Wipe(_), Measure::Wiped(wiped)) => effect(wiped > 0, format!("{wiped} write-ahead files removed")),
+            (Fault::Links { loss, duplicate, late, delay }, Measure::Roughed(before)) => {
+                self.mesh.smooth(Rough { loss: *loss, duplicate: *duplicate, late: *late, delay: *delay });
+                let Counts { roughed, doubled, overtaken } = self.mesh.counts();
+                on_links(fault, roughed - before.roughed, doubled - before.doubled, overtaken - before.overtaken)
+            }
+            (Fault::Delay { target, by }, Measure::Roughed(before)) => {
+                self.victims(target).iter().for_each(|node| self.mesh.speed_up(*node, *by));
+                let late = self.mesh.counts().roughed - before.roughed;
+                effect(late > 0, format!("{late} messages delayed by {by}"))
+            }
+            (Fault::Retry { after }, Measure::Before(before)) => {
+                self.clients.relax(*after);
+                let again = self.clients.hurried() - before;
+                effect(again > 0, format!("{again} requests asked again"))
             }
             (Fault::Nothing, Measure::Nothing) => effect(false, "nothing was done".to_string()),
             (fault, _) => panic!("\"{fault}\" was measured as another kind of fault"),
@@ -133,11 +168,23 @@ impl LocalCluster {
     }
 
     fn victims(&self, target: &Target) -> Vec<NodeId> {
-        match target {
-            Target::Node(node) => vec![*node],
-            Target::All => (0..self.lives.len() as u8).map(NodeId).collect(),
-            symbolic => panic!("\"{symbolic}\" is resolved before the fault is injected"),
+        target.nodes(self.lives.len())
+    }
+
+    fn leads(&self, node: NodeId) -> bool {
+        self.lives[node.index()].view.is_some_and(|view| view.leads)
+    }
+
+    /// Kills, removes what the disk held, and starts again. How many processes that were.
+    fn wipe(&mut self, victims: &[NodeId]) -> io::Result<u64> {
+        let killed = self.kill(victims)?;
+        for node in victims {
+            self.empty_disk(*node)?;
         }
+        for (node, ..) in &killed {
+            self.spawn(*node).map_err(|trouble| io::Error::other(trouble.to_string()))?;
+        }
+        Ok(killed.len() as u64)
     }
 
     /// `SIGKILL` to all, then each is reaped.
@@ -276,5 +323,5 @@ impl LocalCluster {
 }
 
 fn effect(effective: bool, measured: String) -> Effect {
-    Effect { effective, measured }
+    Effect::new(effective, measured)
 }

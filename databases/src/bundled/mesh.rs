@@ -9,7 +9,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::io;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::SeqCst};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -39,8 +39,25 @@ struct Gates {
     /// Frames and client messages that a cut stopped, ever.
     stopped: Vec<AtomicU64>,
     rough: Mutex<Vec<Rough>>,
+    /// Nodes whose links are slow, and by how much.
+    slow: Mutex<Vec<(NodeId, Time)>>,
     /// Frames that link faults lost, doubled or delayed, ever.
     roughed: AtomicU64,
+    /// Copies that were given out after the first one, ever.
+    doubled: AtomicU64,
+    /// Frames that were given out after a later one of their link, ever.
+    overtaken: AtomicU64,
+}
+
+/// What link faults have done to frames so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counts {
+    /// Lost, doubled or delayed.
+    pub roughed: u64,
+    /// Copies that were given out after the first one.
+    pub doubled: u64,
+    /// Given out after a later one of their link.
+    pub overtaken: u64,
 }
 
 /// A link fault, on every link.
@@ -50,6 +67,8 @@ pub struct Rough {
     pub loss: u32,
     /// Percent.
     pub duplicate: u32,
+    /// A further copy, at most.
+    pub late: Time,
     /// At most.
     pub delay: Time,
 }
@@ -63,7 +82,10 @@ impl Mesh {
             cuts: (0..count * count).map(|_| AtomicU32::new(0)).collect(),
             stopped: (0..count * count).map(|_| AtomicU64::new(0)).collect(),
             rough: Mutex::new(Vec::new()),
+            slow: Mutex::new(Vec::new()),
             roughed: AtomicU64::new(0),
+            doubled: AtomicU64::new(0),
+            overtaken: AtomicU64::new(0),
         });
         let addresses = (0..nodes).map(|_| watch::channel(None).0).collect();
         let mut mesh = Mesh { nodes, gates, ports: vec![None; count * count], addresses };
@@ -81,8 +103,9 @@ impl Mesh {
         listener.set_nonblocking(true)?;
         let port = listener.local_addr()?.port();
         let (sender, frames) = channel(WAITING);
-        let rng = Arc::new(Mutex::new(seed.stream(&format!("link {from} to {to}"))));
-        let link = Link { from, to, run, gates: self.gates.clone(), rng };
+        let rng = seed.stream(&format!("link {from} to {to}"));
+        let order = Arc::new(Mutex::new(Order { rng, latest: Instant::now(), sent: 0 }));
+        let link = Link { from, to, run, gates: self.gates.clone(), order };
         tokio::spawn(link.clone().take_in(TcpListener::from_std(listener)?, sender));
         tokio::spawn(link.give_out(frames, self.address(to)));
         Ok(port)
@@ -123,18 +146,37 @@ impl Mesh {
     fn stopped(&self, links: &[(NodeId, NodeId)]) -> u64 {
         links.iter().map(|(from, to)| self.gates.stopped[self.gates.place(*from, *to)].load(SeqCst)).sum()
     }
-    /// A link fault begins. Returns what [`Mesh::smooth`] needs to say how much it did.
-    pub fn roughen(&self, rough: Rough) -> u64 {
-        self.gates.rough().push(rough);
-        self.gates.roughed.load(SeqCst)
+    /// A link fault begins.
+    pub fn roughen(&self, rough: Rough) {
+        lock(&self.gates.rough).push(rough);
     }
-    /// A link fault ends; returns how many frames it lost, doubled or delayed since `before`.
-    pub fn smooth(&self, rough: Rough, before: u64) -> u64 {
-        let mut all = self.gates.rough();
+    /// A link fault ends.
+    pub fn smooth(&self, rough: Rough) {
+        let mut all = lock(&self.gates.rough);
         let place = all.iter().position(|other| *other == rough).expect("it was in force");
         all.remove(place);
-        self.gates.roughed.load(SeqCst) - before
     }
+    /// The links of a node become slow.
+    pub fn slow_down(&self, node: NodeId, by: Time) {
+        lock(&self.gates.slow).push((node, by));
+    }
+    /// They are as fast as before.
+    pub fn speed_up(&self, node: NodeId, by: Time) {
+        let mut all = lock(&self.gates.slow);
+        let place = all.iter().position(|other| *other == (node, by)).expect("it was in force");
+        all.remove(place);
+    }
+    /// What link faults have done so far.
+    pub fn counts(&self) -> Counts {
+        let Gates { roughed, doubled, overtaken, .. } = &*self.gates;
+        let (roughed, doubled) = (roughed.load(SeqCst), doubled.load(SeqCst));
+        Counts { roughed, doubled, overtaken: overtaken.load(SeqCst) }
+    }
+}
+
+/// Plain data is whole even where a thread panicked while it held the lock.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Gates {
@@ -151,31 +193,70 @@ impl Gates {
         !cut
     }
 
-    fn rough(&self) -> std::sync::MutexGuard<'_, Vec<Rough>> {
-        self.rough.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Counts copies, and what a later frame has overtaken: `given` is the latest that was given out before.
+    fn given_out(&self, frame: Frame, given: u64) {
+        self.doubled.fetch_add(u64::from(frame.copy), SeqCst);
+        self.overtaken.fetch_add(u64::from(!frame.copy && frame.number < given), SeqCst);
     }
 
-    /// By how much each copy of a frame is delayed: no copy if it is lost.
-    fn copies(&self, rng: &mut Rng) -> Vec<Duration> {
-        let mut copies = vec![Duration::ZERO];
-        for rough in self.rough().iter() {
-            if rng.percent(rough.loss.into()) {
+    /// When each copy of a frame is to be given out: no copy if it is lost. What only loses, doubles or slows down does not let
+    /// frames overtake each other; a late copy does.
+    fn copies(&self, from: NodeId, to: NodeId, order: &mut Order) -> Vec<Frame> {
+        let all = lock(&self.slow).clone();
+        let slow = all.iter().filter(|(node, _)| *node == from || *node == to);
+        let slower = slow.fold(Time::ZERO, |sum, (_, by)| sum + *by);
+        self.roughed.fetch_add(u64::from(slower > Time::ZERO), SeqCst);
+        let now = Instant::now() + duration(slower);
+        order.sent += 1;
+        let (mut due, mut late, mut in_order) = (now, Vec::new(), true);
+        for rough in lock(&self.rough).iter() {
+            if order.rng.percent(rough.loss.into()) {
                 self.roughed.fetch_add(1, SeqCst);
                 return Vec::new();
             }
-            if rng.percent(rough.duplicate.into()) {
+            if order.rng.percent(rough.duplicate.into()) {
                 self.roughed.fetch_add(1, SeqCst);
-                copies.push(Duration::ZERO);
+                // Two copies or three in all.
+                for _ in 0..=order.rng.below(2) {
+                    let spread = order.rng.between(Time::ZERO, rough.late) + order.rng.between(Time::ZERO, rough.delay);
+                    late.push(now + duration(spread));
+                }
             }
             if rough.delay > Time::ZERO {
                 self.roughed.fetch_add(1, SeqCst);
-                for copy in &mut copies {
-                    *copy += Duration::from_micros(rng.between(Time::ZERO, rough.delay).0);
-                }
+                due += duration(order.rng.between(Time::ZERO, rough.delay));
+                in_order = false;
             }
         }
-        copies
+        if in_order {
+            due = due.max(order.latest);
+            order.latest = due;
+        }
+        let number = order.sent;
+        let copies = late.into_iter().map(|late| Frame { due: late.max(due), number, copy: true });
+        std::iter::once(Frame { due, number, copy: false }).chain(copies).collect()
     }
+}
+
+fn duration(time: Time) -> Duration {
+    Duration::from_micros(time.0)
+}
+
+/// What one direction of one pair remembers.
+struct Order {
+    rng: Rng,
+    /// When the latest frame so far is given out: the next one is not earlier.
+    latest: Instant,
+    /// Frames so far.
+    sent: u64,
+}
+
+/// One copy of a frame: when it is given out, its place among the frames of its link, and whether another copy is before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Frame {
+    due: Instant,
+    number: u64,
+    copy: bool,
 }
 
 /// One direction of one pair.
@@ -185,15 +266,15 @@ struct Link {
     to: NodeId,
     run: u64,
     gates: Arc<Gates>,
-    rng: Arc<Mutex<Rng>>,
+    order: Arc<Mutex<Order>>,
 }
 
-/// A frame in a proxy: when it is due, and its place in the order of arrival.
-type Held = Reverse<(Instant, u64, Vec<u8>)>;
+/// A frame in a proxy, earliest first.
+type Held = Reverse<(Frame, Vec<u8>)>;
 
 impl Link {
     /// Accepts connections of node `from` and takes frames in.
-    async fn take_in(self, listener: TcpListener, queue: Sender<(Instant, Vec<u8>)>) {
+    async fn take_in(self, listener: TcpListener, queue: Sender<(Frame, Vec<u8>)>) {
         loop {
             match listener.accept().await {
                 Ok((stream, _)) => drop(tokio::spawn(self.clone().read(stream, queue.clone()))),
@@ -203,7 +284,7 @@ impl Link {
     }
 
     /// A connection that breaks takes with it what was on it, as TCP does.
-    async fn read(self, stream: TcpStream, queue: Sender<(Instant, Vec<u8>)>) -> io::Result<()> {
+    async fn read(self, stream: TcpStream, queue: Sender<(Frame, Vec<u8>)>) -> io::Result<()> {
         let mut stream = BufReader::new(stream);
         let expected = Hello { run: self.run, to: self.to, from: Speaker::Peer(self.from) };
         if next::<Hello>(&mut stream).await? != Some(expected) {
@@ -213,38 +294,37 @@ impl Link {
             if !self.gates.passes(self.from, self.to) {
                 continue;
             }
-            let copies = self.gates.copies(&mut self.rng.lock().unwrap_or_else(PoisonError::into_inner));
-            for delay in copies {
+            let copies = self.gates.copies(self.from, self.to, &mut lock(&self.order));
+            for copy in copies {
                 // A full queue loses it: the node behind it has not read for long.
-                let _ = queue.try_send((Instant::now() + delay, frame.clone()));
+                let _ = queue.try_send((copy, frame.clone()));
             }
         }
         Ok(())
     }
 
     /// Gives frames out to node `to` when they are due.
-    async fn give_out(self, mut queue: Receiver<(Instant, Vec<u8>)>, address: Address) {
-        let (mut held, mut arrived): (BinaryHeap<Held>, u64) = (BinaryHeap::new(), 0);
+    async fn give_out(self, mut queue: Receiver<(Frame, Vec<u8>)>, address: Address) {
+        let (mut held, mut given): (BinaryHeap<Held>, u64) = (BinaryHeap::new(), 0);
         let mut out = Outgoing { link: self, address, stream: None };
         loop {
-            let due = held.peek().map(|Reverse((due, ..))| *due);
+            let due = held.peek().map(|Reverse((frame, _))| frame.due);
             let sleep = sleep_until(due.unwrap_or_else(Instant::now));
             tokio::select! {
                 frame = queue.recv() => match frame {
-                    Some((due, frame)) => {
-                        arrived += 1;
-                        held.push(Reverse((due, arrived, frame)));
-                    }
+                    Some(frame) => held.push(Reverse(frame)),
                     None => return,
                 },
                 () = sleep, if due.is_some() => {}
             }
             let mut batch = Vec::new();
-            while held.peek().is_some_and(|Reverse((due, ..))| *due <= Instant::now()) {
-                let Some(Reverse((.., frame))) = held.pop() else { break };
+            while held.peek().is_some_and(|Reverse((frame, _))| frame.due <= Instant::now()) {
+                let Some(Reverse((frame, bytes))) = held.pop() else { break };
                 // A cut stops also what was on its way.
                 if out.link.gates.passes(out.link.from, out.link.to) {
-                    batch.extend(frame);
+                    out.link.gates.given_out(frame, given);
+                    given = given.max(frame.number);
+                    batch.extend(bytes);
                 }
             }
             if !batch.is_empty() {

@@ -365,7 +365,7 @@ mod tests {
         let fault = Fault::Partition(Cut::around(&[NodeId(1)], 3));
         add(What::Began { strike: 0, fault });
         add(What::Began { strike: 1, fault: Fault::Kill(Target::Node(NodeId(2))) });
-        add(What::Ended { strike: 0, effect: Effect { effective: true, measured: "3 messages".into() } });
+        add(What::Ended { strike: 0, effect: Effect::new(true, "3 messages") });
         add(What::Mark { node: NodeId(2), mark: "elected".into() });
         add(What::Finding { invariant: "one leader a term".into(), sentence: "n1 and n2".into() });
         add(What::Digest { node: NodeId(0), digest: u64::MAX });

@@ -119,6 +119,15 @@ impl Nodes {
             ["again", client, node] => Line::Again { client: client_number(client)?, node: self.node(node)? },
             ["kill", node] => Line::Kill(self.node(node)?),
             ["power", node] => Line::Power(self.node(node)?),
+            ["wipe", node] => Line::Wipe(self.node(node)?),
+            ["clock", node, "rate", percent] => {
+                let rate = number(percent, "a rate in percent")?;
+                Line::Clock { node: self.node(node)?, rate, offset: 0 }
+            }
+            ["clock", node, "offset", by] => {
+                let milliseconds: i64 = number(by, "milliseconds, backward if negative")?;
+                Line::Clock { node: self.node(node)?, rate: 100, offset: milliseconds.saturating_mul(1000) }
+            }
             ["start", node] => Line::Start(self.node(node)?),
             ["cut", one, other] => self.link(one, other).map(|(one, other)| Line::Cut(one, other))?,
             ["heal"] => Line::Heal,
@@ -147,7 +156,7 @@ impl Nodes {
 }
 
 const KNOWN: &str = "fire NODE TIMER; deliver, drop, late or twice FROM TO; sync NODE; settle NODES; client NUMBER NODE \
-                     OPERATION; again NUMBER NODE; kill, power or start NODE; cut NODE NODE; heal; wait MILLISECONDS; \
+                     OPERATION; again NUMBER NODE; kill, power, wipe or start NODE; clock NODE rate PERCENT or offset MILLISECONDS; cut NODE NODE; heal; wait MILLISECONDS; \
                      final; and design, workload, nodes and with before all of these";
 
 fn client_number(word: &str) -> Result<u32, Complaint> {

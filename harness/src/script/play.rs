@@ -41,9 +41,24 @@ pub(super) fn history<N: Node>(script: &Script, config: N::Config, clients: u32)
     Ok(stage.history)
 }
 
+/// What clocks on the wall read when a script begins.
+const EPOCH: Time = Time(1_000_000_000_000);
+
+/// How a node's clocks run.
+#[derive(Clone, Copy)]
+struct Pace {
+    /// True and local time when that last changed.
+    anchor: (Time, Time),
+    /// Percent.
+    rate: u32,
+    /// Microseconds, of the clock on the wall.
+    offset: i64,
+}
+
 struct Stage<N: Node> {
     now: Time,
     world: World<N>,
+    paces: Vec<Pace>,
     /// What is on the way, oldest first.
     links: BTreeMap<Link, VecDeque<N::Message>>,
     /// Each with the strike that cut it.
@@ -83,6 +98,7 @@ impl<N: Node> Stage<N> {
         Stage {
             now: Time::ZERO,
             world: World::new(config, nodes),
+            paces: vec![Pace { anchor: (Time::ZERO, Time::ZERO), rate: 100, offset: 0 }; nodes.into()],
             links: BTreeMap::new(),
             cuts: BTreeMap::new(),
             stopped: 0,
@@ -120,8 +136,13 @@ impl<N: Node> Stage<N> {
             Line::Settle(nodes) => self.settle(nodes),
             Line::Ask { client, node, op } => self.ask(*client as usize, *node, op),
             Line::Again { client, node } => self.again(*client as usize, *node),
-            Line::Kill(node) => self.kill(*node, false),
-            Line::Power(node) => self.kill(*node, true),
+            Line::Kill(node) => self.kill(*node, Death::Kill),
+            Line::Power(node) => self.kill(*node, Death::Power),
+            Line::Wipe(node) => self.kill(*node, Death::Wipe),
+            Line::Clock { node, rate, offset } => {
+                self.set_clock(*node, *rate, *offset);
+                Ok(())
+            }
             Line::Start(node) => self.start(*node),
             Line::Cut(one, other) => self.cut(*one, *other),
             Line::Heal => self.heal(),
@@ -141,17 +162,25 @@ impl<N: Node> Stage<N> {
         self.history.events.push(Event { time: self.now, what });
     }
 
-    fn clock(&self) -> LocalClock {
-        LocalClock { wall: Time(1_000_000_000_000) + self.now, monotonic: self.now }
+    fn clock(&self, node: NodeId) -> LocalClock {
+        let Pace { anchor, rate, offset } = self.paces[node.index()];
+        let monotonic = anchor.1 + self.now.since(anchor.0) * u64::from(rate) / 100;
+        LocalClock { wall: Time((EPOCH + monotonic).0.saturating_add_signed(offset)), monotonic }
+    }
+
+    fn set_clock(&mut self, node: NodeId, rate: u32, offset: i64) {
+        let strike = self.began(Fault::Clock { target: Target::Node(node), offset, rate });
+        self.paces[node.index()] = Pace { anchor: (self.now, self.clock(node).monotonic), rate, offset };
+        self.ended(strike, format!("the clock of {node} is so from here on"));
     }
 
     fn wake(&mut self, node: NodeId) {
-        let started = self.world.start(node, self.clock(), &mut self.outbox);
+        let started = self.world.start(node, self.clock(node), &mut self.outbox);
         self.stepped(node, started);
     }
 
     fn step(&mut self, node: NodeId, input: Input<N>) {
-        let stepped = self.world.step(node, self.clock(), input, &mut self.outbox);
+        let stepped = self.world.step(node, self.clock(node), input, &mut self.outbox);
         self.stepped(node, stepped);
     }
 
@@ -301,23 +330,24 @@ impl<N: Node> Stage<N> {
     }
 
     fn ended(&mut self, strike: usize, measured: String) {
-        self.record(What::Ended { strike, effect: fault::Effect { effective: true, measured } });
+        self.record(What::Ended { strike, effect: fault::Effect::new(true, measured) });
     }
 
-    fn kill(&mut self, node: NodeId, power: bool) -> Result<(), Complaint> {
+    fn kill(&mut self, node: NodeId, how: Death) -> Result<(), Complaint> {
         if self.world.node(node).is_none() {
             return Err((format!("{node} is dead"), "a node that lives".to_string()));
         }
         let (target, lost) = (Target::Node(node), self.world.unsynced(node));
-        let (fault, did) = match power {
-            true => (Fault::PowerLoss(target), format!("{node} lost power and {lost} unsynced records")),
-            false => (Fault::Kill(target), format!("{node} was killed")),
+        let (fault, did) = match how {
+            Death::Power => (Fault::PowerLoss(target), format!("{node} lost power and {lost} unsynced records")),
+            Death::Kill => (Fault::Kill(target), format!("{node} was killed")),
+            Death::Wipe => (Fault::Wipe(target), format!("the disk of {node} was emptied")),
         };
         let strike = self.began(fault);
-        if power {
-            self.world.power_loss(node);
-        } else {
-            self.world.kill(node);
+        match how {
+            Death::Power => _ = self.world.power_loss(node),
+            Death::Kill => _ = self.world.kill(node),
+            Death::Wipe => _ = self.world.wipe(node),
         }
         self.links.iter_mut().filter(|((_, to), _)| *to == node).for_each(|(_, link)| link.clear());
         self.armed[node.index()].clear();
@@ -358,6 +388,14 @@ impl<N: Node> Stage<N> {
         }
         Ok(())
     }
+}
+
+/// How a process dies.
+#[derive(Clone, Copy)]
+enum Death {
+    Kill,
+    Power,
+    Wipe,
 }
 
 /// The number that `count` means, of so many that are there.

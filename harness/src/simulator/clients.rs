@@ -5,7 +5,7 @@ use crate::client::Move;
 use crate::cluster::Happening;
 use crate::history::ProcessId;
 use crate::node::{Input, Node, NodeId, RequestId};
-use crate::op::Op;
+use crate::op::{Op, Reply};
 use crate::outcome::{Outcome, Reason};
 use crate::time::Time;
 
@@ -61,10 +61,20 @@ impl<N: Node> Simulator<N> {
             return;
         }
         if self.world.node(node).is_some() {
+            let world = &self.world;
+            self.seen.asked(node, id, |node| world.view(node));
             return self.step(node, Input::Request { id, op });
         }
         let at = self.now + self.network.latency();
         self.queue.push(at, Event::Answer(Box::new((node, id, Outcome::Failed(Reason::Refused)))));
+    }
+
+    /// A node says how a request ended.
+    pub(super) fn replied(&mut self, node: NodeId, id: RequestId, outcome: &Outcome) {
+        let asker = &self.clients[(id.session % self.clients.len() as u32) as usize];
+        if let (Outcome::Ok(reply), Some(open)) = (outcome, asker.open().filter(|open| open.id == id)) {
+            self.seen.answered(node, self.now, !open.op.is_read() && *reply != Reply::No);
+        }
     }
 
     /// An answer arrives beside the home of whoever asked.

@@ -2,9 +2,11 @@
 
 use super::network::Rough;
 use super::{Event, Simulator};
+use crate::client::Client;
 use crate::cluster::FaultId;
 use crate::fault::{Cut, Effect, Fault, Target};
 use crate::node::{Node, NodeId};
+use crate::relevance::{Before, on_links};
 use crate::targets::{Scene, resolve};
 use crate::time::Time;
 use std::collections::VecDeque;
@@ -16,11 +18,16 @@ const NOTICED: i64 = 100_000;
 pub(super) struct Injected {
     fault: Fault,
     measure: Measure,
+    before: Before,
 }
 
 enum Measure {
-    /// Counted so far: stopped messages, roughed messages, slowed syncs.
+    /// Counted so far: stopped messages, slowed syncs, requests that were asked again.
     Before(u64),
+    /// Counted so far: roughed messages, those that came twice, those that were overtaken.
+    Roughed(u64, u64, u64),
+    /// Nodes that were started again with an empty disk.
+    Wiped(u64),
     /// By how much the clocks on the wall were wrong before.
     Clocks(Vec<(NodeId, i64)>),
     /// Nodes that died of it, and records that were lost with them.
@@ -36,9 +43,14 @@ impl<N: Node> Simulator<N> {
         let world = &self.world;
         let scene = Scene { nodes: world.len() as u8, view: &|node| world.view(node), marked: self.marked };
         let fault = resolve(fault, &scene, &mut self.targets);
+        let before = self.seen.strikes(&fault, self.now, self.settings.heartbeat, &|node| self.leads(node));
         let measure = self.hurt(&fault);
-        self.faults.push(Some(Injected { fault: fault.clone(), measure }));
+        self.faults.push(Some(Injected { fault: fault.clone(), measure, before }));
         (FaultId(self.faults.len() as u32 - 1), fault)
+    }
+
+    fn leads(&self, node: NodeId) -> bool {
+        self.world.view(node).is_some_and(|view| view.leads)
     }
 
     fn hurt(&mut self, fault: &Fault) -> Measure {
@@ -79,18 +91,39 @@ impl<N: Node> Simulator<N> {
                 victims.iter().for_each(|node| self.machines[node.index()].slow += *by);
                 Measure::Before(victims.iter().map(|node| self.machines[node.index()].slowed).sum())
             }
-            Fault::Links { loss, duplicate, delay } => {
-                self.network.roughen(Rough { loss: *loss, duplicate: *duplicate, delay: *delay });
-                Measure::Before(self.network.roughed)
+            Fault::Wipe(target) => {
+                let victims: Vec<NodeId> = self.victims(target).collect();
+                Measure::Wiped(victims.iter().map(|node| u64::from(self.wipe(*node))).sum())
+            }
+            Fault::Links { loss, duplicate, late, delay } => {
+                self.network.roughen(Rough { loss: *loss, duplicate: *duplicate, late: *late, delay: *delay });
+                self.roughed()
+            }
+            Fault::Delay { target, by } => {
+                self.victims(target).for_each(|node| self.network.slow_down(node, *by));
+                self.roughed()
+            }
+            Fault::Retry { after } => {
+                self.clients.iter_mut().for_each(|client| client.hurry(*after));
+                Measure::Before(self.clients.iter().map(Client::hurried).sum())
             }
             Fault::Nothing => Measure::Nothing,
         }
     }
 
+    fn roughed(&self) -> Measure {
+        Measure::Roughed(self.network.roughed, self.network.doubled, self.network.overtaken)
+    }
+
     /// Lifts a fault and says what it did.
     pub(super) fn relieve(&mut self, id: FaultId) -> Effect {
-        let injected = self.faults[id.0 as usize].take().expect("a fault is lifted once");
-        match (&injected.fault, injected.measure) {
+        let Injected { fault, measure, before } = self.faults[id.0 as usize].take().expect("a fault is lifted once");
+        let effect = self.undo(&fault, measure);
+        self.seen.ended(&before, &fault, effect, &|node| self.leads(node))
+    }
+
+    fn undo(&mut self, fault: &Fault, measure: Measure) -> Effect {
+        match (fault, measure) {
             (Fault::Partition(Cut::Links(links)), Measure::Before(before)) => {
                 let stopped = self.network.mend(links, before);
                 effect(stopped > 0, format!("{stopped} messages stopped"))
@@ -102,10 +135,8 @@ impl<N: Node> Simulator<N> {
             (Fault::PowerLoss(_), Measure::Died(victims, lost)) => {
                 victims.iter().for_each(|node| self.revive(*node));
                 let victims = count(victims.len(), "node", "nodes");
-                effect(
-                    lost > 0,
-                    format!("{victims} lost power and {}", count(lost, "unsynced record", "unsynced records")),
-                )
+                let words = format!("{victims} lost power and {}", count(lost, "unsynced record", "unsynced records"));
+                effect(lost > 0, words).met(Some(lost > 0), "")
             }
             (Fault::Pause(_), Measure::Stopped(victims, since)) => {
                 let held = victims.iter().map(|node| self.resume(*node)).sum();
@@ -122,10 +153,24 @@ impl<N: Node> Simulator<N> {
                 });
                 effect(slowed > 0, format!("{slowed} syncs slowed"))
             }
-            (Fault::Links { loss, duplicate, delay }, Measure::Before(before)) => {
-                self.network.smooth(Rough { loss: *loss, duplicate: *duplicate, delay: *delay });
-                let roughed = self.network.roughed - before;
-                effect(roughed > 0, format!("{roughed} messages lost, doubled or delayed"))
+            (Fault::Wipe(_), Measure::Wiped(records)) => {
+                effect(records > 0, format!("{} emptied", count(records as usize, "disk", "disks")))
+            }
+            (Fault::Links { loss, duplicate, late, delay }, Measure::Roughed(roughed, doubled, overtaken)) => {
+                let network = &mut self.network;
+                network.smooth(Rough { loss: *loss, duplicate: *duplicate, late: *late, delay: *delay });
+                let (roughed, doubled) = (network.roughed - roughed, network.doubled - doubled);
+                on_links(fault, roughed, doubled, network.overtaken - overtaken)
+            }
+            (Fault::Delay { target, by }, Measure::Roughed(before, ..)) => {
+                self.victims(target).for_each(|node| self.network.speed_up(node, *by));
+                let late = self.network.roughed - before;
+                effect(late > 0, format!("{late} messages delayed by {by}"))
+            }
+            (Fault::Retry { after }, Measure::Before(before)) => {
+                self.clients.iter_mut().for_each(|client| client.relax(*after));
+                let again = self.clients.iter().map(Client::hurried).sum::<u64>() - before;
+                effect(again > 0, format!("{again} requests asked again"))
             }
             (Fault::Nothing, Measure::Nothing) => effect(false, "nothing was done".to_string()),
             (fault, _) => panic!("\"{fault}\" was measured as another kind of fault"),
@@ -133,13 +178,7 @@ impl<N: Node> Simulator<N> {
     }
 
     fn victims(&self, target: &Target) -> std::vec::IntoIter<NodeId> {
-        let all = (0..self.world.len() as u8).map(NodeId);
-        let victims: Vec<NodeId> = match target {
-            Target::Node(node) => vec![*node],
-            Target::All => all.collect(),
-            symbolic => panic!("\"{symbolic}\" is resolved before the fault is injected"),
-        };
-        victims.into_iter()
+        target.nodes(self.world.len()).into_iter()
     }
 
     fn die(&mut self, node: NodeId, power: bool) {
@@ -154,6 +193,17 @@ impl<N: Node> Simulator<N> {
             }
         }
         self.pending.retain(|(of, _)| *of != node);
+    }
+
+    /// Empties a disk, and starts what ran there again. True if anything ran.
+    fn wipe(&mut self, node: NodeId) -> bool {
+        let lived = self.world.node(node).is_some();
+        self.die(node, false);
+        self.world.wipe(node);
+        if lived {
+            self.start(node);
+        }
+        lived
     }
 
     fn revive(&mut self, node: NodeId) {
@@ -214,7 +264,7 @@ impl<N: Node> Simulator<N> {
 }
 
 fn effect(effective: bool, measured: String) -> Effect {
-    Effect { effective, measured }
+    Effect::new(effective, measured)
 }
 
 fn count(number: usize, one: &str, many: &str) -> String {

@@ -18,6 +18,7 @@ use crate::node::{Effect, Input, Mark, Node, NodeId, Outbox, RequestId, Timer};
 use crate::op::Op;
 use crate::outcome::Outcome;
 use crate::plan::{Plan, Settings};
+use crate::relevance::Seen;
 use crate::seed::Rng;
 use crate::time::Time;
 use crate::world::{Panicked, World};
@@ -54,6 +55,7 @@ pub struct Simulator<N: Node> {
     invariants: Invariants,
     watches_writes: bool,
     marked: Option<NodeId>,
+    seen: Seen,
     faults: Vec<Option<Injected>>,
 }
 
@@ -118,6 +120,7 @@ impl<N: Node> Simulator<N> {
             invariants: Invariants::default(),
             watches_writes: false,
             marked: None,
+            seen: Seen::new(plan.nodes, plan.clients),
             faults: Vec::new(),
         };
         for node in plan.node_ids() {
@@ -178,7 +181,7 @@ impl<N: Node> Simulator<N> {
         }
         match event {
             Event::Deliver(place) => {
-                let envelope = self.network.take(place);
+                let envelope = self.network.arrive(place);
                 if self.network.passes(envelope.from, envelope.to) {
                     self.step(envelope.to, Input::Receive { from: envelope.from, message: envelope.message });
                 }
@@ -222,6 +225,7 @@ impl<N: Node> Simulator<N> {
                 self.network.send(now, node, to, message, |at, place| queue.push(at, Event::Deliver(place)));
             }
             Effect::Reply { to, outcome } => {
+                self.replied(node, to, &outcome);
                 let at = now + self.network.latency();
                 self.queue.push(at, Event::Answer(Box::new((node, to, outcome))));
             }
@@ -251,6 +255,7 @@ impl<N: Node> Simulator<N> {
 
     fn mark(&mut self, node: NodeId, name: &'static str) {
         self.marked = Some(node);
+        self.seen.marked(node, name);
         self.happenings.push_back(Happening::Marked(node, Cow::Borrowed(name)));
     }
 }

@@ -13,6 +13,10 @@ pub struct Envelope<M> {
     pub to: NodeId,
     /// What.
     pub message: M,
+    /// Its place among the messages of its link.
+    number: u64,
+    /// Another copy of it was put on its way before.
+    copy: bool,
 }
 
 /// All links of a cluster, and what is on its way over them.
@@ -22,11 +26,17 @@ pub struct Network<M> {
     delay: (Time, Time),
     links: Vec<Link>,
     rough: Vec<Rough>,
+    /// Nodes whose links are slow now, and by how much.
+    slow: Vec<(NodeId, Time)>,
     slab: Vec<Option<Envelope<M>>>,
     free: Vec<u32>,
     rng: Rng,
     /// Messages that link faults lost, doubled or delayed so far.
     pub roughed: u64,
+    /// Copies that came to a node after the first one, so far.
+    pub doubled: u64,
+    /// Messages that came after a later one of their link, so far.
+    pub overtaken: u64,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -37,6 +47,16 @@ struct Link {
     blocked: u64,
     /// When the latest message sent so far arrives: the next one is not earlier.
     latest: Time,
+    /// Messages sent so far.
+    sent: u64,
+    /// The latest of them that has arrived.
+    arrived: u64,
+}
+
+/// When a copy arrives: at the link's pace, and how much later than that.
+struct Arrival {
+    at: Time,
+    late: Time,
 }
 
 /// A link fault in force, on every link.
@@ -46,6 +66,8 @@ pub struct Rough {
     pub loss: u32,
     /// Percent.
     pub duplicate: u32,
+    /// A further copy, at most.
+    pub late: Time,
     /// At most.
     pub delay: Time,
 }
@@ -55,7 +77,19 @@ impl<M: Clone> Network<M> {
     pub fn new(nodes: u8, delay: (Time, Time), rng: Rng) -> Self {
         let nodes = usize::from(nodes);
         let links = vec![Link::default(); nodes * nodes];
-        Network { nodes, delay, links, rough: Vec::new(), slab: Vec::new(), free: Vec::new(), rng, roughed: 0 }
+        Network {
+            nodes,
+            delay,
+            links,
+            rough: Vec::new(),
+            slow: Vec::new(),
+            slab: Vec::new(),
+            free: Vec::new(),
+            rng,
+            roughed: 0,
+            doubled: 0,
+            overtaken: 0,
+        }
     }
 
     fn link(&mut self, from: NodeId, to: NodeId) -> &mut Link {
@@ -77,31 +111,39 @@ impl<M: Clone> Network<M> {
         self.rng.between(self.delay.0, self.delay.1)
     }
 
-    /// Puts a message on its way; `arrive` is told when each copy arrives, and its place for [`Network::take`].
+    /// Puts a message on its way; `arrive` is told when each copy arrives, and its place for [`Network::arrive`].
     pub fn send(&mut self, now: Time, from: NodeId, to: NodeId, message: M, mut arrive: impl FnMut(Time, u32)) {
         if !self.passes(from, to) {
             return;
         }
+        self.link(from, to).sent += 1;
+        let number = self.link(from, to).sent;
+        let slower = self.slower(from, to);
         if self.rough.is_empty() {
-            let at = (now + self.latency()).max(self.link(from, to).latest);
+            let at = (now + self.latency() + slower).max(self.link(from, to).latest);
             self.link(from, to).latest = at;
-            arrive(at, self.put(Envelope { from, to, message }));
+            arrive(at, self.put(Envelope { from, to, message, number, copy: false }));
             return;
         }
+        // What only loses or doubles does not let messages overtake each other; a late copy does.
         let in_order = self.rough.iter().all(|rough| rough.delay == Time::ZERO);
-        for mut at in self.rough_arrivals(now) {
+        let mut first = true;
+        for Arrival { at, late } in self.rough_arrivals(now + slower) {
+            let mut at = at;
             if in_order {
-                // What only loses or doubles does not let messages overtake each other.
-                at = at.max(self.link(from, to).latest);
+                let latest = self.link(from, to).latest;
+                at = at.max(latest);
                 self.link(from, to).latest = at;
             }
-            arrive(at, self.put(Envelope { from, to, message: message.clone() }));
+            let envelope = Envelope { from, to, message: message.clone(), number, copy: !first };
+            arrive(at + late, self.put(envelope));
+            first = false;
         }
     }
 
     /// When the copies of one message arrive under link faults: none if it is lost, in no order if it is delayed.
-    fn rough_arrivals(&mut self, now: Time) -> Vec<Time> {
-        let mut arrivals = vec![now + self.latency()];
+    fn rough_arrivals(&mut self, now: Time) -> Vec<Arrival> {
+        let mut arrivals = vec![Arrival { at: now + self.latency(), late: Time::ZERO }];
         for rough in self.rough.clone() {
             if self.rng.percent(rough.loss.into()) {
                 self.roughed += 1;
@@ -109,16 +151,28 @@ impl<M: Clone> Network<M> {
             }
             if self.rng.percent(rough.duplicate.into()) {
                 self.roughed += 1;
-                arrivals.push(now + self.latency());
+                // Two copies or three in all.
+                for _ in 0..=self.rng.below(2) {
+                    let at = now + self.latency();
+                    arrivals.push(Arrival { at, late: self.rng.between(Time::ZERO, rough.late) });
+                }
             }
             if rough.delay > Time::ZERO {
                 self.roughed += 1;
-                for at in &mut arrivals {
-                    *at += self.rng.between(Time::ZERO, rough.delay);
+                for arrival in &mut arrivals {
+                    arrival.at += self.rng.between(Time::ZERO, rough.delay);
                 }
             }
         }
         arrivals
+    }
+
+    /// By how much slow links delay a message, which is counted.
+    fn slower(&mut self, from: NodeId, to: NodeId) -> Time {
+        let slow = self.slow.iter().filter(|(node, _)| *node == from || *node == to);
+        let slower = slow.fold(Time::ZERO, |sum, (_, by)| sum + *by);
+        self.roughed += u64::from(slower > Time::ZERO);
+        slower
     }
 
     fn put(&mut self, envelope: Envelope<M>) -> u32 {
@@ -134,7 +188,18 @@ impl<M: Clone> Network<M> {
         }
     }
 
-    /// Takes a message that has arrived.
+    /// Takes a message that has arrived, and counts copies and what was overtaken.
+    pub fn arrive(&mut self, place: u32) -> Envelope<M> {
+        let envelope = self.take(place);
+        let Envelope { from, to, number, copy, .. } = envelope;
+        let link = self.link(from, to);
+        let late = number < link.arrived;
+        link.arrived = link.arrived.max(number);
+        self.doubled += u64::from(copy);
+        self.overtaken += u64::from(late && !copy);
+        envelope
+    }
+    /// Takes a message off its way.
     pub fn take(&mut self, place: u32) -> Envelope<M> {
         self.free.push(place);
         self.slab[place as usize].take().expect("a message arrives once")
@@ -167,6 +232,15 @@ impl<M: Clone> Network<M> {
             .sum();
         after - before
     }
+    /// The links of a node become slow.
+    pub fn slow_down(&mut self, node: NodeId, by: Time) {
+        self.slow.push((node, by));
+    }
+    /// They are as fast as before.
+    pub fn speed_up(&mut self, node: NodeId, by: Time) {
+        let place = self.slow.iter().position(|other| *other == (node, by)).expect("it was in force");
+        self.slow.remove(place);
+    }
     /// A link fault begins.
     pub fn roughen(&mut self, rough: Rough) {
         self.rough.push(rough);
@@ -175,5 +249,75 @@ impl<M: Clone> Network<M> {
     pub fn smooth(&mut self, rough: Rough) {
         let place = self.rough.iter().position(|other| *other == rough).expect("it was in force");
         self.rough.remove(place);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seed::Seed;
+    use crate::time::{MS, SECOND};
+
+    const N1: NodeId = NodeId(0);
+    const N2: NodeId = NodeId(1);
+
+    /// Sends a message every 10 ms, and lets all arrive in the order of their arrival times.
+    fn sent(network: &mut Network<u32>, messages: u32) -> Vec<(Time, u32)> {
+        let mut arriving = Vec::new();
+        for message in 0..messages {
+            network.send(MS * 10 * u64::from(message), N1, N2, message, |at, place| arriving.push((at, place)));
+        }
+        // What arrives at one moment arrives in the order in which it was sent.
+        arriving.sort_by_key(|(at, _)| *at);
+        arriving.into_iter().map(|(at, place)| (at, network.arrive(place).message)).collect()
+    }
+
+    fn quiet() -> Network<u32> {
+        Network::new(3, (MS, MS * 5), Seed(1).stream("network"))
+    }
+
+    #[test]
+    fn slow_links_are_late_in_order_and_so_is_what_comes_after() {
+        let mut network = quiet();
+        network.slow_down(N2, MS * 500);
+        let late = sent(&mut network, 10);
+        assert!(late.iter().all(|(at, message)| *at >= MS * (500 + 10 * u64::from(*message))), "{late:?}");
+        network.speed_up(N2, MS * 500);
+        let after = sent(&mut network, 10);
+        assert!(after[0].0 >= late[9].0, "nothing overtakes what is under way");
+        assert_eq!((network.roughed, network.doubled, network.overtaken), (10, 0, 0));
+        assert_eq!(after.iter().map(|(_, message)| *message).collect::<Vec<_>>(), (0..10).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn copies_come_later_and_first_ones_in_order() {
+        let mut network = quiet();
+        network.roughen(Rough { loss: 0, duplicate: 100, late: SECOND, delay: Time::ZERO });
+        let arrived = sent(&mut network, 100);
+        let mut firsts: Vec<u32> = Vec::new();
+        for (_, message) in &arrived {
+            if !firsts.contains(message) {
+                firsts.push(*message);
+            }
+        }
+        assert_eq!(firsts, (0..100).collect::<Vec<_>>());
+        assert_eq!(network.doubled, arrived.len() as u64 - 100);
+        assert!((130..=170).contains(&network.doubled), "one or two each: {}", network.doubled);
+        assert_eq!((network.roughed, network.overtaken), (100, 0));
+    }
+
+    #[test]
+    fn what_is_delayed_at_random_is_overtaken_and_counted() {
+        let mut network = quiet();
+        network.roughen(Rough { loss: 0, duplicate: 0, late: Time::ZERO, delay: MS * 250 });
+        let arrived = sent(&mut network, 100);
+        let mut latest = 0;
+        let overtaken = arrived.iter().filter(|(_, message)| {
+            let late = *message < latest;
+            latest = latest.max(*message);
+            late
+        });
+        assert_eq!(overtaken.count() as u64, network.overtaken);
+        assert!(network.overtaken > 10, "{}", network.overtaken);
     }
 }

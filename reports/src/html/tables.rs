@@ -94,7 +94,7 @@ fn fault(episode: &Episode) -> Markup {
             td.number { (episode.began) }
             td.number { @if episode.lifted { (episode.ended) } @else { "never" } }
             td { (episode.words) }
-            td { @if !episode.effective { span.pill.vacuous { "no effect" } " " } (episode.measured) }
+            td { @if let Some(doubt) = episode.doubt() { span.pill.vacuous { (doubt) } " " } (episode.measured) }
         }
     }
 }

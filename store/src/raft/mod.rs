@@ -4,9 +4,11 @@
 //! until the disk has counted it. A leader sends entries on before its own disk has them, because its own copy is
 //! only counted once it is synced.
 //!
-//! Here are elections and the frame; [`replication`] has entries, commitment and reads, [`log`] the log and its disk.
+//! Here are elections and the frame; [`replication`] has entries and commitment, [`reads`] what differs between the modes, [`log`]
+//! the log and its disk.
 
 mod log;
+mod reads;
 mod replication;
 
 use crate::data::digest;
@@ -16,6 +18,7 @@ use crate::machine::Machine;
 use harness::client::Style;
 use harness::{Input, LocalClock, Node, NodeId, Outbox, RequestId, Time, View, marks, timers};
 use log::{Durable, Entry, Index, Log, Record, Snapshot, Term};
+use reads::Reads;
 use replication::Lead;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -28,6 +31,10 @@ pub struct Config {
     election: (Time, Time),
     batch: usize,
     snapshot_every: u64,
+    reads: Reads,
+    /// How long a lease lasts: 0.8 of the shortest election time-out. A leader's clock may run 10 % slow beside a voter's that
+    /// runs 10 % fast, and the lease is over first.
+    lease: Time,
     bugs: Bugs,
 }
 
@@ -39,6 +46,9 @@ struct Bugs {
     commit_old_term: bool,
     read_before_noop: bool,
     no_dedup: bool,
+    vote_for_any_log: bool,
+    read_uncommitted: bool,
+    snapshot_without_sessions: bool,
 }
 
 /// What nodes say to each other.
@@ -100,6 +110,18 @@ marks! {
     }
 }
 
+/// See [`Bugs`].
+const SWITCHES: &[Switch] = &[
+    Switch { name: "vote-not-persisted", about: "a node forgets at a restart for whom it voted in its term" },
+    Switch { name: "ack-before-fsync", about: "a node says what it has written before it is synced" },
+    Switch { name: "commit-old-term", about: "a leader commits entries of older terms by counting copies" },
+    Switch { name: "read-before-noop", about: "a new leader serves reads before it has committed in its term" },
+    Switch { name: "no-dedup", about: "a retried command is applied again" },
+    Switch { name: "vote-for-any-log", about: "a node votes for a candidate whose log is behind its own" },
+    Switch { name: "read-uncommitted", about: "a leader answers reads from the end of its log, committed or not" },
+    Switch { name: "snapshot-without-sessions", about: "a snapshot leaves out what client sessions were told" },
+];
+
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Role {
     Follower,
@@ -132,6 +154,14 @@ pub struct Raft {
     /// A digest of all applied entries.
     prefix: u64,
     machine: Machine,
+    /// What the clock that only a wrong rate moves reads in this step. Of `raft-lease` only, like the next one.
+    now: Time,
+    /// When a leader was heard last, or this life began.
+    heard: Time,
+    /// It has come to where it was before it was restarted. Of `raft-fr` only, like the next one.
+    serving: bool,
+    /// Reads that came before that.
+    early: Vec<(RequestId, harness::Op)>,
     /// What this step writes.
     record: Record,
     /// What this step says and must not be heard before it is written.
@@ -141,20 +171,41 @@ pub struct Raft {
     strayed: bool,
 }
 
+/// A mode that only differs in how it reads.
+const fn mode(name: &'static str, about: &'static str, source: &'static str, style: Style) -> About {
+    About { name, about, source, style, switches: &[] }
+}
+
 impl Design for Raft {
-    const MODES: &'static [About] = &[About {
-        name: "raft",
-        about: "Raft: majority log, reads through ReadIndex, client sessions, snapshots",
-        source: "Ongaro, \"Consensus: bridging theory and practice\" (2014), ch. 3 to 6",
-        style: Style::FollowLeader,
-        switches: &[
-            Switch { name: "vote-not-persisted", about: "a node forgets at a restart for whom it voted in its term" },
-            Switch { name: "ack-before-fsync", about: "a node says what it has written before it is synced" },
-            Switch { name: "commit-old-term", about: "a leader commits entries of older terms by counting copies" },
-            Switch { name: "read-before-noop", about: "a new leader serves reads before it has committed in its term" },
-            Switch { name: "no-dedup", about: "a retried command is applied again" },
-        ],
-    }];
+    const MODES: &'static [About] = &[
+        About {
+            switches: SWITCHES,
+            ..mode(
+                "raft",
+                "Raft: majority log, reads through ReadIndex, client sessions, snapshots",
+                "Ongaro, \"Consensus: bridging theory and practice\" (2014), ch. 3 to 6",
+                Style::FollowLeader,
+            )
+        },
+        mode(
+            "raft-localread",
+            "Raft whose leader answers reads from its own copy, without asking whether it still leads",
+            "Ongaro (2014), section 6.4, without its second step; Kingsbury on etcd and Consul (2014)",
+            Style::FollowLeader,
+        ),
+        mode(
+            "raft-lease",
+            "Raft whose leader reads without asking for as long as a lease by its clock lasts; 10 % of drift are allowed",
+            "Ongaro (2014), section 6.4.1; Gray and Cheriton, \"Leases\" (1989)",
+            Style::FollowLeader,
+        ),
+        mode(
+            "raft-fr",
+            "Raft in which every node answers reads from its own copy, however old",
+            "Ongaro (2014), section 6.4, follower reads without ReadIndex; Kleppmann (2017), ch. 5 and 9",
+            Style::ReadAtHome,
+        ),
+    ];
 
     fn config(setup: &Setup) -> Config {
         let settings = &setup.settings;
@@ -164,12 +215,22 @@ impl Design for Raft {
             election: (settings.election_low, settings.election_high),
             batch: settings.max_entries_per_append,
             snapshot_every: settings.snapshot_every,
+            reads: match setup.design {
+                "raft-localread" => Reads::Local,
+                "raft-lease" => Reads::Lease,
+                "raft-fr" => Reads::AtHome,
+                _ => Reads::ByIndex,
+            },
+            lease: Time(settings.election_low.0 * 8 / 10),
             bugs: Bugs {
                 vote_not_persisted: setup.has("vote-not-persisted"),
                 ack_before_fsync: setup.has("ack-before-fsync"),
                 commit_old_term: setup.has("commit-old-term"),
                 read_before_noop: setup.has("read-before-noop"),
                 no_dedup: setup.has("no-dedup"),
+                vote_for_any_log: setup.has("vote-for-any-log"),
+                read_uncommitted: setup.has("read-uncommitted"),
+                snapshot_without_sessions: setup.has("snapshot-without-sessions"),
             },
         }
     }
@@ -200,6 +261,10 @@ impl Node for Raft {
             applied: 0,
             prefix: 0,
             machine: Machine::default(),
+            now: Time::ZERO,
+            heard: Time::ZERO,
+            serving: false,
+            early: Vec::new(),
             record: Record::default(),
             holding: Vec::new(),
             hold: Hold::default(),
@@ -207,7 +272,10 @@ impl Node for Raft {
         }
     }
 
-    fn step(&mut self, _: LocalClock, input: Input<Raft>, out: &mut Outbox<Raft>) {
+    fn step(&mut self, clock: LocalClock, input: Input<Raft>, out: &mut Outbox<Raft>) {
+        if self.config.reads == Reads::Lease {
+            self.now = clock.monotonic;
+        }
         match input {
             Input::Start(durable) => self.start(durable, out),
             Input::Receive { from, message } => self.receive(from, message, out),
@@ -232,6 +300,7 @@ impl Node for Raft {
 impl Raft {
     fn start(&mut self, durable: Durable, out: &mut Outbox<Raft>) {
         (self.term, self.vote, self.log) = (durable.term, durable.vote, durable.log);
+        self.heard = self.now;
         self.restore();
         self.await_leader(out);
     }
@@ -257,6 +326,10 @@ impl Raft {
     }
 
     fn receive(&mut self, from: NodeId, message: Message, out: &mut Outbox<Raft>) {
+        if self.owes_silence(&message) {
+            let refusal = Message::VoteReply { term: self.term, granted: false };
+            return self.holding.push(Held::Send(from, refusal));
+        }
         if message.term() > self.term {
             self.enter(message.term(), out);
         }
@@ -314,8 +387,12 @@ impl Raft {
 
     fn asked_for_vote(&mut self, from: NodeId, term: Term, end: (Term, Index), out: &mut Outbox<Raft>) {
         let free = self.vote.is_none_or(|vote| vote == from);
-        let granted = term == self.term && free && end >= self.log.end();
+        let (behind, blind) = (end < self.log.end(), self.config.bugs.vote_for_any_log);
+        let granted = term == self.term && free && (blind || !behind);
         if granted {
+            if behind {
+                self.stray(out);
+            }
             if self.vote.is_none() {
                 self.set_vote(from);
             }

@@ -1,5 +1,6 @@
-//! Entries, commitment, reads and snapshots.
+//! Entries, commitment and snapshots.
 
+use super::reads::{Lease, Reads};
 use super::{Clock, Entry, Held, Index, Message, Raft, Role, Sign, Snapshot, Term, extend};
 use crate::machine::Applied;
 use harness::{NodeId, Op, Outbox, Outcome, Reason, RequestId};
@@ -14,13 +15,15 @@ pub struct Lead {
     /// The log is known to agree up to here, by node.
     matched: Vec<Index>,
     /// Counts broadcasts, so that a read knows which acknowledgements came after it.
-    round: u64,
+    pub(super) round: u64,
     /// The latest round that was acknowledged, by node.
-    acknowledged: Vec<u64>,
+    pub(super) acknowledged: Vec<u64>,
     /// The entry with which the term began.
-    noop: Index,
+    pub(super) noop: Index,
     /// Reads that wait, oldest first: for this round, for this index.
-    reads: VecDeque<(u64, Index, RequestId, Op)>,
+    pub(super) reads: VecDeque<(u64, Index, RequestId, Op)>,
+    /// Of `raft-lease` only.
+    pub(super) lease: Lease,
     /// Who waits for an entry.
     waiting: BTreeMap<Index, RequestId>,
 }
@@ -36,6 +39,7 @@ impl Lead {
             acknowledged: vec![0; nodes],
             noop: last + 1,
             reads: VecDeque::new(),
+            lease: Lease::default(),
             waiting: BTreeMap::new(),
         }
     }
@@ -49,12 +53,15 @@ impl Raft {
     /// A client asks.
     pub(super) fn request(&mut self, id: RequestId, op: Op, out: &mut Outbox<Raft>) {
         let dedup = !self.config.bugs.no_dedup;
+        if op.is_read() && self.config.reads == Reads::AtHome {
+            return self.read_at_home(id, op, out);
+        }
         let Role::Leader(lead) = &mut self.role else {
             let hint = self.leader.filter(|leader| *leader != self.id);
             return out.reply(id, Outcome::Failed(Reason::NotLeader { hint }));
         };
         if op.is_read() {
-            return self.request_read(id, op, out);
+            return self.read_at_leader(id, op, out);
         }
         if lead.waiting.values().any(|waiting| *waiting == id) && dedup {
             return;
@@ -70,27 +77,13 @@ impl Raft {
         self.broadcast(out);
     }
 
-    /// ReadIndex: the read is served once a majority has acknowledged a broadcast made after it, and everything
-    /// committed when it came, the term's own no-op included, is applied.
-    fn request_read(&mut self, id: RequestId, op: Op, out: &mut Outbox<Raft>) {
-        let (commit, early) = (self.commit, self.config.bugs.read_before_noop);
-        let Role::Leader(lead) = &mut self.role else { return };
-        lead.round += 1;
-        let index = if early { commit } else { commit.max(lead.noop) };
-        lead.reads.push_back((lead.round, index, id, op));
-        if index < lead.noop {
-            self.stray(out);
-        }
-        self.broadcast(out);
-        self.serve_reads(out);
-    }
-
     /// Tells every peer what it needs next. An empty one is a heartbeat, and is only needed where nothing else was said for
     /// so long.
     pub(super) fn broadcast(&mut self, out: &mut Outbox<Raft>) {
         if !matches!(self.role, Role::Leader(_)) {
             return;
         }
+        self.stamp_round();
         for peer in self.peers() {
             self.replicate(peer, out);
         }
@@ -125,6 +118,7 @@ impl Raft {
         }
         assert!(!matches!(self.role, Role::Leader(_)), "{from} and {} both lead in term {term}", self.id);
         (self.role, self.leader) = (Role::Follower, Some(from));
+        self.heard = self.now;
         self.await_leader(out);
         true
     }
@@ -162,6 +156,7 @@ impl Raft {
         }
         self.commit = self.commit.max(commit.min(matched));
         self.apply(out);
+        self.open_up(commit, out);
         self.agree(from, true, matched, round);
     }
 
@@ -213,6 +208,8 @@ impl Raft {
         let Role::Leader(lead) = &mut self.role else { return };
         let peer = from.index();
         lead.acknowledged[peer] = lead.acknowledged[peer].max(round);
+        self.renew_lease();
+        let Role::Leader(lead) = &mut self.role else { return };
         if agrees && matched > lead.matched[peer] {
             lead.matched[peer] = matched;
             lead.next[peer] = lead.next[peer].max(matched + 1);
@@ -222,7 +219,8 @@ impl Raft {
                 self.replicate(from, out);
             }
         } else if !agrees {
-            lead.next[peer] = (matched + 1).max(lead.matched[peer] + 1);
+            // It may even have lost what it was known to have, with its disk.
+            lead.next[peer] = matched + 1;
             self.replicate(from, out);
         }
         self.serve_reads(out);
@@ -249,6 +247,7 @@ impl Raft {
             }
             self.commit = index;
             self.apply(out);
+            self.open_up(index, out);
             self.serve_reads(out);
         }
     }
@@ -290,7 +289,11 @@ impl Raft {
             return;
         }
         let term = self.log.term(self.applied).expect("an applied entry is there");
-        let (index, digest, machine) = (self.applied, self.prefix, self.machine.clone());
+        let (index, digest, mut machine) = (self.applied, self.prefix, self.machine.clone());
+        if self.config.bugs.snapshot_without_sessions {
+            self.stray(out);
+            machine.forget_sessions();
+        }
         let snapshot = Arc::new(Snapshot { index, term, digest, machine });
         // What this step writes goes behind the snapshot: entries that it contains need no writing of their own.
         if let Some((after, entries)) = &mut self.record.entries {
@@ -302,25 +305,10 @@ impl Raft {
         self.record.snapshot = Some(snapshot);
         out.mark(Sign::Compacted);
     }
-
-    fn serve_reads(&mut self, out: &mut Outbox<Raft>) {
-        let (majority, me) = (self.majority(), self.id.index());
-        let Role::Leader(lead) = &mut self.role else { return };
-        if lead.reads.is_empty() {
-            return;
-        }
-        lead.acknowledged[me] = lead.round;
-        let confirmed = reached_by(&lead.acknowledged, majority);
-        while let Some((_, _, id, op)) =
-            lead.reads.pop_front_if(|(round, index, ..)| *round <= confirmed && *index <= self.applied)
-        {
-            out.reply(id, Outcome::Ok(self.machine.data.apply(&op)));
-        }
-    }
 }
 
 /// The largest number that at least `majority` of `numbers` have reached.
-fn reached_by(numbers: &[u64], majority: usize) -> u64 {
+pub(super) fn reached_by(numbers: &[u64], majority: usize) -> u64 {
     let mut sorted: smallvec::SmallVec<[u64; 8]> = numbers.into();
     sorted.sort_unstable();
     sorted[sorted.len() - majority]
