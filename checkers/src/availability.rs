@@ -5,7 +5,7 @@
 //! measured and never judged, because a cut or killed side cannot be served.
 
 use crate::{calls, script, words};
-use harness::unserved::{self, Side, Unserved};
+use harness::unserved::{self, Unserved};
 use harness::{Budget, Call, Checker, Fault, FaultInterval, NodeId, Opinion, Run, Time, Verdict};
 
 /// See the head of this file.
@@ -186,11 +186,12 @@ fn summary(run: &Run, measured: &[Measured]) -> Option<String> {
     ))
 }
 
-/// How writes fared beside the nodes that faults hit: what a cell is judged by in which they cannot be served.
+/// How writes fared of clients whom faults parted from what they need: what a cell is judged by in which they cannot be served.
 fn cut_side(run: &Run) -> Option<String> {
-    let Unserved { during, after } = unserved::measure(run, Side::Hit);
-    (during.tried > 0)
-        .then(|| format!("beside the nodes that faults hit, {during} while they lasted, {after} once they were over"))
+    let Unserved { during, after } = unserved::measure(run);
+    (during.tried > 0).then(|| {
+        format!("of clients parted from what they need, {during} while faults lasted, {after} once they were over")
+    })
 }
 
 fn note(run: &Run, fault: &FaultInterval, measured: &Measured, window: Option<&Share>) -> String {

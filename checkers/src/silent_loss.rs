@@ -4,8 +4,8 @@
 //! This is less than one owner for each name ([`crate::uniqueness`]): two may have been told that they own it, as long as
 //! whoever looks at the name learns of both. Names are never given back, so an owner that is not to be seen was lost.
 
-use crate::uniqueness::{Name, names, told_and_read, unread};
-use crate::{calls, script, words};
+use crate::uniqueness::{Name, UNIQUENESS, names, told_and_read, unread};
+use crate::{calls, words};
 use harness::{Budget, Call, Checker, Key, Opinion, Run, Value, Verdict};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +14,7 @@ pub const SILENT_LOSS: Checker = Checker {
     name: "silent-loss",
     about: "every client that was told it owns a name is named by every final read, alone or beside others",
     check,
-    trap,
+    trap: UNIQUENESS.trap,
 };
 
 /// An acknowledged claim, and a final read that does not show it.
@@ -69,20 +69,10 @@ fn notes(names: &BTreeMap<&Key, Name>, lost: &[Lost]) -> Vec<String> {
     )]
 }
 
-fn trap() -> Run {
-    script::run(
-        "
-        0: claim ada 0 -> done
-        1: claim ada 1 -> done
-        final
-        0: owner ada -> 1
-        ",
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::script;
 
     fn class(text: &str) -> String {
         script::class(&SILENT_LOSS, text)

@@ -3,7 +3,6 @@
 use crate::assemble::{Request, Usage, design, nemesis, shape, workload};
 use harness::campaign::{Cell, Expected};
 use harness::files::Malformed;
-use harness::unserved::Side;
 use harness::{Seed, Time};
 use serde::Deserialize;
 use store::grid::{CROWDED, GRID, expected};
@@ -81,7 +80,6 @@ struct FileCell {
     expected: FileExpected,
     #[serde(default)]
     classes: Vec<String>,
-    side: Option<Side>,
     mark: Option<String>,
     first_seed: Option<u64>,
     seeds: Option<u64>,
@@ -157,15 +155,12 @@ fn to_expected(place: &str, from: &FileCell) -> Result<Expected, Malformed> {
     if !violated && !from.classes.is_empty() {
         return wrong("classes of a cell that must hold", "no classes, or expected = \"violated\"");
     }
-    if from.side.is_some() && from.expected != FileExpected::Unavailable {
-        return wrong("a side of a cell that must be served", "no side, or expected = \"unavailable\"");
-    }
     Ok(match from.expected {
         FileExpected::Held => Expected::Held,
         FileExpected::Violated => Expected::Violated(from.classes.clone()),
         FileExpected::Maybe => Expected::Maybe(from.classes.clone()),
         FileExpected::Caught => Expected::Caught,
-        FileExpected::Unavailable => Expected::Unavailable(from.side.unwrap_or(Side::Hit)),
+        FileExpected::Unavailable => Expected::Unavailable,
     })
 }
 
@@ -222,7 +217,14 @@ time = 12.5
             (GOOD.replace("classes = [\"lost\"]", ""), "c.toml, cell 1: no classes are named"),
             (GOOD.replace("12.5", "0"), "c.toml, cell 1: --time takes"),
             (GOOD.replace("seeds = 3", "seeds = 0"), "c.toml, cell 1: 0 seeds from seed 1 on"),
-            (GOOD.replace("time", "side = \"hit\"\ntime"), "c.toml, cell 1: a side of a cell that must be served"),
+            (
+                GOOD.replace(
+                    "time",
+                    "side = \"hit\"
+time",
+                ),
+                "c.toml:9: unknown field `side`",
+            ),
             (GOOD.replace("violated", "held"), "c.toml, cell 1: classes of a cell that must hold"),
         ];
         for (text, expected) in cases {

@@ -1,11 +1,12 @@
 //! Every deliberate bug that has a cell is caught in it, by random seeds and by a scripted schedule, and with the bug
 //! switched off nothing is found there. `cargo test --release -p perjury --test mutants -- --nocapture` prints the table.
 
-use harness::{Judgement, Seed, Verdict};
+use harness::history::What;
+use harness::{Judgement, Run, Seed, Verdict};
 use perjury::assemble::{judgement, plan, try_out};
 use perjury::matrix::{mutant_cell, request};
 use std::collections::BTreeMap;
-use store::mutants::{Caught, MUTANTS, Mutant, table};
+use store::mutants::{Caught, MUTANTS, Mutant, STRAYED, table};
 
 /// The checker that looks into the nodes.
 const INVARIANTS: &str = "invariants";
@@ -33,7 +34,10 @@ const SEEN_BY: &[(&str, bool, bool)] = &[
 #[test]
 fn every_deliberate_bug_is_caught_in_its_cell() {
     let caught: Vec<Caught> = MUTANTS.iter().map(hunt).collect();
-    println!("{}", table(&caught));
+    let shown = table(&caught);
+    println!("{shown}");
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/bugs.md")).expect("a page");
+    assert!(page.contains(&shown), "docs/bugs.md does not show what was caught; it is printed above");
     for (mutant, caught) in MUTANTS.iter().zip(&caught) {
         let Mutant { switch, seeds, .. } = mutant;
         assert!(caught.seeds.1 > 0, "{switch}: none of the seeds 1 to {seeds} was violated");
@@ -50,8 +54,9 @@ fn every_deliberate_bug_is_caught_in_its_cell() {
 fn without_the_bug_nothing_is_found_in_its_cell() {
     for mutant in MUTANTS {
         for seed in 1..=CONTROL {
-            let seen = violations(&judged(mutant, seed, false));
-            assert_eq!(seen, [], "{} is off, seed {seed}", mutant.switch);
+            let (run, judgement) = tried(mutant, seed, false);
+            assert_eq!(violations(&judgement), [], "{} is off, seed {seed}", mutant.switch);
+            assert!(!strayed(&run), "{} is off, seed {seed}, and is said to have come to bear", mutant.switch);
         }
         if let Some(script) = &mutant.script {
             let run = script.play(&[]).unwrap_or_else(|error| panic!("{error}"));
@@ -62,13 +67,15 @@ fn without_the_bug_nothing_is_found_in_its_cell() {
 
 /// Every seed of the budget, and the script.
 fn hunt(mutant: &Mutant) -> Caught {
-    let mut caught =
-        Caught { switch: mutant.switch, about: mutant.about, workload: mutant.workload, ..Caught::default() };
+    let Mutant { switch, design, about, workload, .. } = *mutant;
+    let mut caught = Caught { switch, design, about, workload, ..Caught::default() };
     let mut seen: BTreeMap<(String, String), u64> = BTreeMap::new();
     for seed in 1..=mutant.seeds {
-        let violations = violations(&judged(mutant, seed, true));
+        let (run, judgement) = tried(mutant, seed, true);
+        let violations = violations(&judgement);
         caught.seeds.0 += 1;
         if !violations.is_empty() {
+            assert!(strayed(&run), "{}, seed {seed}: nobody said that the bug came to bear", mutant.switch);
             caught.seeds.1 += 1;
             caught.first = if caught.first == 0 { seed } else { caught.first };
         }
@@ -82,9 +89,14 @@ fn hunt(mutant: &Mutant) -> Caught {
     caught
 }
 
-fn judged(mutant: &Mutant, seed: u64, on: bool) -> Judgement {
+fn tried(mutant: &Mutant, seed: u64, on: bool) -> (Run, Judgement) {
     let plan = plan(&request(&mutant_cell(mutant, on), Seed(seed))).expect("the names of a mutant are known");
-    try_out(&plan).expect("the simulator has no trouble").1
+    try_out(&plan).expect("the simulator has no trouble")
+}
+
+/// Did a node mark that it did what only a deliberate bug does?
+fn strayed(run: &Run) -> bool {
+    run.history.events.iter().any(|event| matches!(&event.what, What::Mark { mark, .. } if mark == STRAYED))
 }
 
 /// Does it judge what clients were told? Availability judges times, and is only the wake of other trouble here.

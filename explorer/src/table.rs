@@ -81,6 +81,8 @@ pub const TABLE: &[Row] = &[
         broken: Some(PREFIXES_AGREE),
         ..USUAL
     },
+    // Two leaders: the one that does not know of the other answers from its old copy.
+    Row { design: "raft-localread", broken: Some(LINEARIZABLE), ..USUAL },
     Row { design: "ll-quorum", ops: TWO_READS, fires: "", drops: 1, broken: Some(LINEARIZABLE), ..USUAL },
     // Where links are in order and lose nothing, a reader's own node has what it saw.
     Row { design: "ll-quorum", ops: TWO_READS, fires: "", ..USUAL },

@@ -4,7 +4,7 @@
 //! writes count, from two election time-outs after the fault began until it ended, and only those that came to an end by then. What
 //! was asked three election time-outs after the end or later, before the next fault, tells whether they are served again.
 
-use crate::fault::{Cut, Fault, Target};
+use crate::fault::Fault;
 use crate::history::{Call, FaultInterval};
 use crate::needs::{Needs, served};
 use crate::outcome::Outcome;
@@ -12,19 +12,6 @@ use crate::time::Time;
 use crate::verdict::Run;
 use serde::{Deserialize, Serialize};
 use std::iter::Sum;
-
-/// Whom a fault parts from what their writes need.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Side {
-    /// The clients beside the nodes that it hit: cut off, in the minority, dead or stopped.
-    Hit,
-    /// The clients that cannot reach the leader: those of the other side where it is cut off, all where it is dead or stopped,
-    /// and none where the leader was not what the fault aimed at.
-    Leaderless,
-    /// All.
-    All,
-}
 
 /// Requests, and how many of them were answered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,7 +43,7 @@ const SETTLED: u64 = 2;
 const GRACE: u64 = 3;
 
 /// Counts the writes of a run.
-pub fn measure(run: &Run, side: Side) -> Unserved {
+pub fn measure(run: &Run) -> Unserved {
     let (unit, finals) = (run.plan.settings.election_low, run.finals());
     let calls: Vec<Call> =
         run.history.calls().into_iter().filter(|call| call.invoked < finals && !call.op.is_read()).collect();
@@ -69,7 +56,7 @@ pub fn measure(run: &Run, side: Side) -> Unserved {
         let next = next.unwrap_or(Time::NEVER).min(run.chaos().1);
         let within = |from: Time, to: Time| {
             let asked = calls.iter().filter(move |call| from <= call.asked && call.asked < to && call.answered <= to);
-            Share::of(asked.filter(|call| parts(run, fault, side, call)))
+            Share::of(asked.filter(|call| parts(run, fault, call)))
         };
         let during = within(fault.began + unit * SETTLED, fault.ended);
         let after = if fault.ended < next { within(fault.ended + unit * GRACE, next) } else { Share::default() };
@@ -78,25 +65,13 @@ pub fn measure(run: &Run, side: Side) -> Unserved {
     run.faults.iter().filter(alone).map(of_fault).sum()
 }
 
-/// Does the fault part this call's client from what its writes need?
-fn parts(run: &Run, fault: &FaultInterval, side: Side, call: &Call) -> bool {
+/// Does the fault part this call's client from what its writes need? Where that is no certain node, those beside the nodes that it hit
+/// are parted: cut off, in the minority, dead or stopped.
+fn parts(run: &Run, fault: &FaultInterval, call: &Call) -> bool {
     let parting = matches!(fault.fault, Fault::Partition(_) | Fault::Kill(_) | Fault::Pause(_) | Fault::PowerLoss(_));
     let home = run.plan.home(run.client(call.process));
-    let hit = fault.fault.nodes(usize::from(run.plan.nodes)).contains(&home);
-    let aimed = run.plan.strikes.get(fault.strike).map(|strike| &strike.fault);
-    match side {
-        _ if !parting => false,
-        _ if !served(Needs::WhoeverIsLeft, home, &fault.fault) => true,
-        Side::All => true,
-        Side::Hit => hit,
-        Side::Leaderless => match aimed {
-            Some(Fault::Partition(Cut::Isolate(target) | Cut::Minority(target) | Cut::Mute(target))) => {
-                *target == Target::Leader && !hit
-            }
-            Some(Fault::Kill(target) | Fault::Pause(target) | Fault::PowerLoss(target)) => *target == Target::Leader,
-            _ => false,
-        },
-    }
+    let hit = || fault.fault.nodes(usize::from(run.plan.nodes)).contains(&home);
+    parting && (!served(run.plan.needs, home, &fault.fault) || (run.plan.needs == Needs::WhoeverIsLeft && hit()))
 }
 
 impl Share {
@@ -150,7 +125,7 @@ impl std::fmt::Display for Share {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fault::{Effect, Strike, When};
+    use crate::fault::{Cut, Effect, Strike, Target, When};
     use crate::history::{Event, History, Phase, ProcessId, What};
     use crate::node::NodeId;
     use crate::op::{Op, Reply};
@@ -207,6 +182,12 @@ mod tests {
         run(Fault::Partition(Cut::Isolate(Target::Leader)), cut, writes)
     }
 
+    fn measure_as(run: &Run, needs: Needs) -> Unserved {
+        let mut run = run.clone();
+        run.plan.needs = needs;
+        measure(&run)
+    }
+
     fn share(tried: u64, answered: u64) -> Share {
         Share { tried, answered }
     }
@@ -225,23 +206,24 @@ mod tests {
             (0, 19_990, true), // ends after the chaos
         ];
         let run = isolated(&writes);
-        assert_eq!(measure(&run, Side::Hit), Unserved { during: share(2, 1), after: share(1, 1) });
-        assert_eq!(measure(&run, Side::Leaderless), Unserved { during: share(1, 1), after: share(0, 0) });
-        assert_eq!(measure(&run, Side::All), Unserved { during: share(3, 2), after: share(1, 1) });
+        let of = |needs| measure_as(&run, needs);
+        assert_eq!(of(Needs::WhoeverIsLeft), Unserved { during: share(2, 1), after: share(1, 1) });
+        assert_eq!(of(Needs::Node(NodeId(0))), Unserved { during: share(1, 1), after: share(0, 0) });
+        assert_eq!(of(Needs::Everybody), Unserved { during: share(3, 2), after: share(1, 1) });
     }
 
     #[test]
     fn a_dead_leader_serves_nobody_and_a_dead_follower_parts_nobody_from_it() {
         let (writes, dead) = ([(0, 4000, false), (1, 4000, false)], Fault::Kill(Target::Node(NodeId(0))));
-        let leader = run(Fault::Kill(Target::Leader), dead.clone(), &writes);
-        assert_eq!(measure(&leader, Side::Leaderless).during, share(2, 0));
-        assert_eq!(measure(&leader, Side::Hit).during, share(1, 0));
-        let follower = run(Fault::Kill(Target::Follower), dead, &writes);
-        assert_eq!(measure(&follower, Side::Leaderless).during, share(0, 0));
+        let leader = run(Fault::Kill(Target::Leader), dead, &writes);
+        assert_eq!(measure_as(&leader, Needs::Node(NodeId(0))).during, share(2, 0));
+        assert_eq!(measure(&leader).during, share(1, 0));
+        let follower = run(Fault::Kill(Target::Follower), Fault::Kill(Target::Node(NodeId(2))), &writes);
+        assert_eq!(measure_as(&follower, Needs::Node(NodeId(0))).during, share(0, 0));
         let all = run(Fault::Kill(Target::All), Fault::Kill(Target::All), &writes);
-        assert_eq!(measure(&all, Side::Hit).during, share(2, 0));
+        assert_eq!(measure(&all).during, share(2, 0));
         let slow = Fault::SlowDisk { target: Target::Node(NodeId(0)), by: MS };
-        assert_eq!(measure(&run(slow.clone(), slow, &writes), Side::All).during, share(0, 0));
+        assert_eq!(measure_as(&run(slow.clone(), slow, &writes), Needs::Everybody).during, share(0, 0));
     }
 
     #[test]

@@ -16,7 +16,6 @@ mod raft;
 mod replica;
 mod requests;
 pub mod scripts;
-pub mod scripts_without_leader;
 mod single_leader;
 
 use harness::Needs;

@@ -37,6 +37,8 @@ marks! {
     pub enum Sign {
         /// A client's write had a smaller stamp than what was there: acknowledged, and without effect.
         WriteDropped = "write-dropped",
+        /// What only a deliberate bug does was done.
+        Strayed = "strayed",
     }
 }
 
@@ -138,7 +140,11 @@ impl MultiLeader {
 
     fn receive(&mut self, from: NodeId, message: Gossip<Vec<Stamped>>, out: &mut Outbox<Self>) {
         let (news, answer) = message.open(|| self.replica.digest());
-        let taken = self.replica.merge_all(news.unwrap_or_default());
+        let news = news.unwrap_or_default();
+        if news.iter().any(|write| self.replica.ties(write)) {
+            out.mark(Sign::Strayed);
+        }
+        let taken = self.replica.merge_all(news);
         if !taken.is_empty() {
             self.desk.keep(taken, out);
         }

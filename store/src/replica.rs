@@ -44,6 +44,10 @@ impl Replica {
             self.cells.remove(cell);
         }
     }
+    /// True if another write with the same stamp is there: no order decides between the two.
+    pub fn ties(&self, (cell, stamp, content): &Stamped) -> bool {
+        self.cells.get(cell).is_some_and(|(there, other)| there == stamp && other != content)
+    }
     /// The stamped cells that an operation must see.
     pub fn select(&self, sees: &Sees) -> Vec<Stamped> {
         let stamped = |(cell, (stamp, content)): (&Cell, &(Stamp, Content))| (cell.clone(), *stamp, content.clone());

@@ -10,7 +10,7 @@ use crate::history::What;
 use crate::plan::Settings;
 use crate::seed::Seed;
 use crate::time::Time;
-use crate::unserved::{self, Side, Unserved};
+use crate::unserved::{self, Unserved};
 use crate::verdict::{Exit, Judgement, Run, Verdict};
 use serde::{Deserialize, Serialize};
 use std::sync::Mutex;
@@ -57,7 +57,7 @@ pub enum Expected {
     Maybe(Vec<String>),
     /// Every run holds, the clients whom faults part from what their writes need are not served meanwhile, and are
     /// again afterwards.
-    Unavailable(Side),
+    Unavailable,
     /// At least one run is violated, whatever becomes of the others: what a deliberate bug must come to in its cell.
     Caught,
 }
@@ -84,7 +84,7 @@ impl Trial {
             Verdict::Unknown(why) | Verdict::Vacuous(why) => why.clone(),
         };
         let unserved = match &cell.expected {
-            Expected::Unavailable(side) => Some(unserved::measure(run, *side)),
+            Expected::Unavailable => Some(unserved::measure(run)),
             _ => None,
         };
         let hit = |what: &What| matches!(what, What::Mark { mark, .. } if Some(&**mark) == cell.mark.as_deref());
@@ -161,14 +161,14 @@ impl Expected {
     pub fn classes(&self) -> &[String] {
         match self {
             Expected::Violated(classes) | Expected::Maybe(classes) => classes,
-            Expected::Held | Expected::Unavailable(_) | Expected::Caught => &[],
+            Expected::Held | Expected::Unavailable | Expected::Caught => &[],
         }
     }
     /// Its sign in a table.
     pub fn sign(&self) -> &'static str {
         match self {
             Expected::Held => "H",
-            Expected::Unavailable(_) => "U",
+            Expected::Unavailable => "U",
             Expected::Violated(_) => "V",
             Expected::Maybe(_) => "v",
             Expected::Caught => "C",

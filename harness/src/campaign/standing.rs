@@ -77,7 +77,7 @@ impl Cell {
                 let why = format!("none of {} runs was violated by {}", seen.held, classes.join(" or "));
                 Some(Standing::NotAsExpected(why))
             }
-            Expected::Unavailable(_) => {
+            Expected::Unavailable => {
                 let unserved = seen.unserved.unwrap_or_default();
                 let few = unserved.too_little().map(Standing::Inconclusive);
                 few.or_else(|| unserved.wrong().map(Standing::NotAsExpected))
@@ -102,7 +102,7 @@ mod tests {
     use super::*;
     use crate::plan::Settings;
     use crate::time::Time;
-    use crate::unserved::{Share, Side, Unserved};
+    use crate::unserved::{Share, Unserved};
 
     fn trial(exit: Exit, what: &str) -> Trial {
         Trial { exit, what: what.to_string(), unserved: None, marked: false }
@@ -199,7 +199,7 @@ mod tests {
             unserved: Some(Unserved { during: share(30, answered), after: share(30, 30) }),
             ..held()
         };
-        let cell = cell(Expected::Unavailable(Side::Hit), None);
+        let cell = cell(Expected::Unavailable, None);
         assert_eq!(cell.standing(&observed([run(3), run(0)])), Standing::AsExpected);
         assert!(matches!(cell.standing(&observed([run(0)])), Standing::Inconclusive(_)));
         assert!(matches!(cell.standing(&observed([run(3), run(1)])), Standing::NotAsExpected(_)));

@@ -137,7 +137,7 @@ impl<'a> Campaign<'a> {
 pub fn expected(expected: &Expected) -> String {
     match expected {
         Expected::Held => "held".to_string(),
-        Expected::Unavailable(_) => "held, and the cut side not served".to_string(),
+        Expected::Unavailable => "held, and the cut side not served".to_string(),
         Expected::Violated(classes) => format!("violated ({})", classes.join(", ")),
         Expected::Maybe(classes) => format!("held or violated ({})", classes.join(", ")),
         Expected::Caught => "caught".to_string(),
@@ -158,7 +158,7 @@ pub fn observed(seen: &Observed) -> String {
 mod sample {
     use super::*;
     use harness::campaign::Other;
-    use harness::unserved::{Share, Side, Unserved};
+    use harness::unserved::{Share, Unserved};
     use harness::{Exit, Settings, Time};
 
     fn cell(design: &str, workload: &str, nemesis: &str, expected: Expected) -> Cell {
@@ -200,7 +200,7 @@ mod sample {
         };
         vec![
             (cell("raft", "set", "calm", Expected::Held), seen(20, &[])),
-            (cell("raft", "set", "halves", Expected::Unavailable(Side::Hit)), Observed { unserved, ..seen(20, &[]) }),
+            (cell("raft", "set", "halves", Expected::Unavailable), Observed { unserved, ..seen(20, &[]) }),
             (cell("sl-async-fo", "set", "calm", Expected::Held), seen(19, &[(Exit::Violated, "<b>lost</b>", 1)])),
             (cell("sl-async-fo", "set", "halves", lost()), seen(3, &[(Exit::Violated, "lost", 17)])),
             (cell("ml-lww", "set", "halves", lost()), seen(19, &[(Exit::Vacuous, "nothing was asked", 1)])),

@@ -46,6 +46,8 @@ marks! {
     pub enum Sign {
         /// A put left siblings behind: somebody else had put since its get.
         Siblings = "siblings",
+        /// What only a deliberate bug does was done.
+        Strayed = "strayed",
     }
 }
 
@@ -152,6 +154,9 @@ impl Causal {
             return;
         }
         let (puts, reply) = decide(op, &self.versions, self.config.collect);
+        if self.config.collect && puts != decide(op, &self.versions, false).0 {
+            out.mark(Sign::Strayed);
+        }
         if puts.is_empty() {
             return self.desk.answer(id, reply, out);
         }

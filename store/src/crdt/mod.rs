@@ -36,8 +36,11 @@ timers! {
 }
 
 marks! {
-    /// It marks nothing.
-    pub enum Sign {}
+    /// What may matter to a plan or a reader.
+    pub enum Sign {
+        /// What only a deliberate bug does was done.
+        Strayed = "strayed",
+    }
 }
 
 /// A node of `ml-crdt`.
@@ -155,7 +158,10 @@ impl Crdt {
         let (news, answer) = message.open(|| digest(&self.state));
         if let Some(news) = news {
             let before = self.state.clone();
-            self.state.join(news, self.config.sloppily);
+            self.state.join(news.clone(), self.config.sloppily);
+            if self.config.sloppily && self.state != before.clone().joined(news) {
+                out.mark(Sign::Strayed);
+            }
             if self.state != before {
                 self.desk.keep(self.state.clone(), out);
             }

@@ -25,6 +25,11 @@ impl State {
         self.elements.join(&other.elements);
         self.accounts.join(other.accounts, sloppily);
     }
+    /// The state with all of another one, as it should be.
+    pub fn joined(mut self, other: State) -> State {
+        self.join(other, false);
+        self
+    }
 }
 
 /// Every account is a counter that goes up and down: for each node how much it has put in and taken out. A join takes the

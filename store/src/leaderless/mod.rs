@@ -57,6 +57,8 @@ marks! {
     pub enum Sign {
         /// The coordinator answered in place of home nodes that were silent.
         StoodIn = "stood-in",
+        /// What only a deliberate bug does was done.
+        Strayed = "strayed",
     }
 }
 
@@ -242,6 +244,7 @@ impl Leaderless {
         if operation.is_enough(&self.config)
             && let Some(operation) = self.operations.remove(&id)
         {
+            operation.is_owed(&self.config).then(|| out.mark(Sign::Strayed));
             self.go_on(clock, id, operation, out);
         }
     }
@@ -303,6 +306,7 @@ impl Leaderless {
         let reply = reply.clone();
         operation.hear(who);
         if operation.is_enough(&self.config) {
+            operation.is_owed(&self.config).then(|| out.mark(Sign::Strayed));
             self.operations.remove(&id);
             self.requests.answered(id, &reply);
             out.reply(id, Outcome::Ok(reply));

@@ -61,6 +61,8 @@ pub struct Config {
     /// How many of these a read and a write wait for.
     pub(super) reads: u32,
     pub(super) writes: u32,
+    /// How many both would wait for without a deliberate bug.
+    pub(super) owed: u32,
     pub(super) stamps: Stamps,
     pub(super) write_back: bool,
     /// After this the coordinator stands in for home nodes that are silent; `None`: never.
@@ -84,18 +86,16 @@ impl Config {
         let sloppy = setup.design == "ll-sloppy";
         let homes = if sloppy { HOMES.min(setup.nodes) } else { setup.nodes };
         let majority = u32::from(homes) / 2 + 1;
-        let (reads, writes) = match setup.design {
-            "ll-weak" => (1, 1),
-            _ if setup.has("short-write") => (majority, (majority - 1).max(1)),
-            _ => (majority, majority),
-        };
+        let owed = if setup.design == "ll-weak" { 1 } else { majority };
+        let short = if setup.has("short-write") { (owed - 1).max(1) } else { owed };
         Config {
             nodes: setup.nodes,
             gossip: settings.election_low,
             forget: settings.request_timeout * 2,
             homes,
-            reads,
-            writes,
+            reads: owed,
+            writes: short,
+            owed,
             stamps: if setup.design == "ll-quorum-wall" { Stamps::Wall } else { Stamps::Counter },
             write_back: setup.design == "ll-abd",
             // Longer than a round trip on links that are late by half an election time-out, and so short that a client

@@ -58,6 +58,11 @@ impl Operation {
         config.count_twice && self.answers >= needed || self.groups.iter().all(quorum)
     }
 
+    /// Does it go on although fewer have answered than its design says? Only a deliberate bug lets it.
+    pub(super) fn is_owed(&self, config: &Config) -> bool {
+        self.groups.iter().any(|group| (self.answered & group).count_ones() < config.owed)
+    }
+
     /// What was read is to be stored now.
     pub(super) fn write(&mut self, now: Time, reply: Reply, cells: Vec<Stamped>, groups: Vec<u32>) {
         (self.since, self.answered, self.answers, self.groups) = (now, 0, 0, groups);

@@ -4,11 +4,12 @@
 //! Most of these bugs stay hidden from faults that strike at random times. Each cell says where to look: which fault at
 //! which moment, with which magnitudes. With the switch off the same cell must be clean.
 
+mod hurt;
+
 use crate::{About, Design, Setup, Visitor};
 use harness::files::Malformed;
 use harness::script;
-use harness::simulator::WROTE;
-use harness::{Cut, Fault, MS, NodeId, Rng, Run, SECOND, Settings, Shape, Strike, Target, Time, When};
+use harness::{Rng, Run, Settings, Shape, Strike};
 
 /// What a node marks when it first does what only a deliberate bug does: a bug that nothing catches was reached or was not.
 pub const STRAYED: &str = "strayed";
@@ -50,6 +51,8 @@ pub struct Script {
 pub struct Caught {
     /// The deliberate bug.
     pub switch: &'static str,
+    /// The design that has it.
+    pub design: &'static str,
     /// The cell in words.
     pub about: &'static str,
     /// What clients asked.
@@ -71,9 +74,11 @@ pub fn table(caught: &[Caught]) -> String {
             caught.seen.iter().map(|(checker, class, seeds)| format!("{checker}: {class} ({seeds})")).collect();
         let scripted: Vec<String> =
             caught.scripted.iter().map(|(checker, class)| format!("{checker}: {class}")).collect();
-        let Caught { switch, about, workload, first, seeds: (tried, violated), .. } = caught;
+        let Caught { switch, design, about, workload, first, seeds: (tried, violated), .. } = caught;
         let (seen, scripted) = (seen.join(", "), scripted.join(", "));
-        format!("| `{switch}` | {workload}: {about} | {first} | {violated} of {tried} | {seen} | {scripted} |\n")
+        format!(
+            "| `{switch}` of `{design}` | {workload}: {about} | {first} | {violated} of {tried} | {seen} | {scripted} |\n"
+        )
     };
     let head = "| switch | cell | first seed | seeds violated | seen by (seeds) | by its script |\n|---|---|---|---|---|---|\n";
     head.to_string() + &caught.iter().map(row).collect::<String>()
@@ -122,7 +127,7 @@ impl Visitor for Play<'_> {
 
 macro_rules! script {
     ($name:literal) => {
-        Some(Script { name: $name, text: include_str!(concat!("../scripts/", $name)) })
+        Some(Script { name: $name, text: include_str!(concat!("../../scripts/", $name)) })
     };
 }
 
@@ -134,8 +139,8 @@ pub const MUTANTS: &[Mutant] = &[
         workload: "set",
         about: "3 nodes with election time-outs of 200 to 250 ms and links of up to 20 ms; the leader is killed for a moment, and 2 to 6 ms after the third vote so is who gave it",
         nodes: 3,
-        settings: narrow,
-        strikes: kill_who_voted,
+        settings: hurt::narrow,
+        strikes: hurt::kill_who_voted,
         seeds: 20,
         script: script!("raft-vote-not-persisted.txt"),
     },
@@ -146,7 +151,7 @@ pub const MUTANTS: &[Mutant] = &[
         about: "5 nodes with disks that are 120 ms slow; all of them lose power at a write",
         nodes: 5,
         settings: Settings::default,
-        strikes: power_loss_of_all,
+        strikes: hurt::power_loss_of_all,
         seeds: 10,
         script: script!("raft-ack-before-fsync.txt"),
     },
@@ -156,8 +161,8 @@ pub const MUTANTS: &[Mutant] = &[
         workload: "set",
         about: "3 nodes, one entry a message, messages overtake each other; every second the leader is killed, and its successors within 100 ms of their election",
         nodes: 3,
-        settings: one_entry,
-        strikes: kill_who_was_elected,
+        settings: hurt::one_entry,
+        strikes: hurt::kill_who_was_elected,
         seeds: 50,
         script: script!("raft-commit-old-term.txt"),
     },
@@ -168,7 +173,7 @@ pub const MUTANTS: &[Mutant] = &[
         about: "3 nodes, two of them with disks that are 120 ms slow; all of them lose power at a write",
         nodes: 3,
         settings: Settings::default,
-        strikes: power_loss_with_one_fast_disk,
+        strikes: hurt::power_loss_with_one_fast_disk,
         seeds: 50,
         script: script!("raft-read-before-noop.txt"),
     },
@@ -178,8 +183,8 @@ pub const MUTANTS: &[Mutant] = &[
         workload: "bank",
         about: "3 nodes whose links lose 25 % of all messages; clients ask again after 100 ms",
         nodes: 3,
-        settings: impatient,
-        strikes: lossy_links,
+        settings: hurt::impatient,
+        strikes: hurt::lossy_links,
         seeds: 10,
         script: script!("raft-no-dedup.txt"),
     },
@@ -190,7 +195,7 @@ pub const MUTANTS: &[Mutant] = &[
         about: "5 nodes; half of the messages are lost, and those that arrive do so twice",
         nodes: 5,
         settings: Settings::default,
-        strikes: doubling_links,
+        strikes: hurt::doubling_links,
         seeds: 20,
         script: script!("ll-abd-count-twice.txt"),
     },
@@ -201,7 +206,7 @@ pub const MUTANTS: &[Mutant] = &[
         about: "5 nodes; half of the messages are lost, and those that arrive do so twice",
         nodes: 5,
         settings: Settings::default,
-        strikes: doubling_links,
+        strikes: hurt::doubling_links,
         seeds: 20,
         script: script!("ll-abd-short-write.txt"),
     },
@@ -211,8 +216,8 @@ pub const MUTANTS: &[Mutant] = &[
         workload: "agreement",
         about: "5 nodes, no fault; clocks tick once a second, links of 1 to 40 ms",
         nodes: 5,
-        settings: uneven,
-        strikes: none,
+        settings: hurt::uneven,
+        strikes: hurt::none,
         seeds: 20,
         script: script!("ml-lww-no-tie-break.txt"),
     },
@@ -222,8 +227,8 @@ pub const MUTANTS: &[Mutant] = &[
         workload: "bank",
         about: "5 nodes, no fault; links and disks so fast that nobody overdraws an account",
         nodes: 5,
-        settings: fast,
-        strikes: none,
+        settings: hurt::fast,
+        strikes: hurt::none,
         seeds: 10,
         script: script!("ml-crdt-adding-join.txt"),
     },
@@ -234,7 +239,7 @@ pub const MUTANTS: &[Mutant] = &[
         about: "5 nodes; two of them are cut off for 6 s, again and again",
         nodes: 5,
         settings: Settings::default,
-        strikes: long_halves,
+        strikes: hurt::long_halves,
         seeds: 10,
         script: script!("ml-dvv-collect-early.txt"),
     },
@@ -245,7 +250,7 @@ pub const MUTANTS: &[Mutant] = &[
         about: "5 nodes on links that lose 25 % of all messages; the leader is isolated, again and again",
         nodes: 5,
         settings: Settings::default,
-        strikes: isolated_after_losses,
+        strikes: hurt::isolated_after_losses,
         seeds: 20,
         script: script!("raft-vote-for-any-log.txt"),
     },
@@ -256,7 +261,7 @@ pub const MUTANTS: &[Mutant] = &[
         about: "5 nodes; the leader is isolated",
         nodes: 5,
         settings: Settings::default,
-        strikes: isolated,
+        strikes: hurt::isolated,
         seeds: 10,
         script: script!("raft-read-uncommitted.txt"),
     },
@@ -266,184 +271,17 @@ pub const MUTANTS: &[Mutant] = &[
         workload: "bank",
         about: "3 nodes that compact after every second entry, on links that lose 25 %; clients ask again after 60 ms, and the leader is killed every second",
         nodes: 3,
-        settings: compacting,
-        strikes: leaders_die_on_lossy_links,
+        settings: hurt::compacting,
+        strikes: hurt::leaders_die_on_lossy_links,
         seeds: 50,
         script: script!("raft-snapshot-without-sessions.txt"),
     },
 ];
 
-/// What a client does is everywhere before the next one asks.
-fn fast() -> Settings {
-    let (low, high) = (Time(1), Time(10));
-    Settings { delay_low: low, delay_high: high, sync_low: low, sync_high: high, ..Settings::default() }
-}
-
-/// Some hear of a write long after others.
-fn uneven() -> Settings {
-    Settings { delay_high: MS * 40, ..Settings::default() }
-}
-
-fn none(_: &Shape, _: &mut Rng) -> Vec<Strike> {
-    Vec::new()
-}
-
-/// What is not lost arrives twice: some nodes hear of a write twice and others not at all, until replicas are compared.
-fn doubling_links(shape: &Shape, rng: &mut Rng) -> Vec<Strike> {
-    let doubling = |start| Strike {
-        when: When::At(start),
-        fault: Fault::Links { loss: 50, duplicate: 100, delay: MS * 10, late: Time::ZERO },
-        lasts: SECOND * 3,
-    };
-    starts(shape, rng, SECOND * 6).into_iter().map(doubling).collect()
-}
-
-/// A minority is cut off for longer than it takes to remove something and to forget it.
-fn long_halves(shape: &Shape, rng: &mut Rng) -> Vec<Strike> {
-    let cut = |start| Strike {
-        when: When::At(start),
-        fault: Fault::Partition(Cut::Minority(Target::Leader)),
-        lasts: SECOND * 6,
-    };
-    let mut start = SECOND * 3 + rng.between(Time::ZERO, SECOND);
-    let mut cuts = Vec::new();
-    while start + SECOND * 8 < shape.time {
-        cuts.push(cut(start));
-        start += SECOND * 9;
-    }
-    cuts
-}
-
-fn narrow() -> Settings {
-    let (election_low, election_high) = (MS * 200, MS * 250);
-    Settings { election_low, election_high, delay_high: MS * 20, sync_high: MS * 2, ..Settings::default() }
-}
-
-fn one_entry() -> Settings {
-    let (heartbeat, election_low, election_high) = (MS * 30, MS * 150, MS * 300);
-    Settings { max_entries_per_append: 1, heartbeat, election_low, election_high, ..Settings::default() }
-}
-
-fn impatient() -> Settings {
-    Settings { attempt_timeout: MS * 100, ..Settings::default() }
-}
-
-fn compacting() -> Settings {
-    let (heartbeat, election_low, election_high) = (MS * 30, MS * 150, MS * 300);
-    let (attempt_timeout, snapshot_every) = (MS * 60, 2);
-    Settings { heartbeat, election_low, election_high, attempt_timeout, snapshot_every, ..Settings::default() }
-}
-
-/// The leader dies for a moment, so that the others ask for votes at almost the same time; the voter whom both ask dies
-/// for a millisecond between the two questions.
-fn kill_who_voted(shape: &Shape, rng: &mut Rng) -> Vec<Strike> {
-    let mut strikes = Vec::new();
-    for start in starts(shape, rng, SECOND * 2) {
-        strikes.push(Strike { when: When::At(start), fault: Fault::Kill(Target::Leader), lasts: MS });
-        let delay = MS * 2 + rng.between(Time::ZERO, MS * 4);
-        let when = When::OnMark { mark: "voted".to_string(), from: start, nth: 3, delay };
-        strikes.push(Strike { when, fault: Fault::Kill(Target::Marked), lasts: MS });
-    }
-    strikes
-}
-
-/// Leader after leader dies before its first entry is everywhere, so that logs end in different terms.
-fn kill_who_was_elected(shape: &Shape, rng: &mut Rng) -> Vec<Strike> {
-    let mut start = SECOND * 2;
-    let unordered = Fault::Links { loss: 0, duplicate: 0, late: Time::ZERO, delay: MS * 10 };
-    let mut strikes = vec![Strike { when: When::At(start), fault: unordered, lasts: shape.time - SECOND * 4 }];
-    while start + SECOND * 2 < shape.time {
-        strikes.push(Strike { when: When::At(start), fault: Fault::Kill(Target::Leader), lasts: MS * 300 });
-        for election in 0..3 {
-            let (from, delay) = (start + MS * 330 * election, rng.between(Time::ZERO, MS * 100));
-            let when = When::OnMark { mark: "elected".to_string(), from, nth: 1, delay };
-            let lasts = rng.between(MS * 50, MS * 1200);
-            strikes.push(Strike { when, fault: Fault::Kill(Target::Leader), lasts });
-        }
-        start += SECOND;
-    }
-    strikes
-}
-
-/// Slow disks everywhere, and now and then nobody has power.
-fn power_loss_of_all(shape: &Shape, rng: &mut Rng) -> Vec<Strike> {
-    dark(shape, rng, &[Target::All])
-}
-
-/// The same with slow disks on a majority only: one fast follower confirms at once who leads, and what a new leader writes
-/// first is committed much later.
-fn power_loss_with_one_fast_disk(shape: &Shape, rng: &mut Rng) -> Vec<Strike> {
-    dark(shape, rng, &[Target::Node(NodeId(0)), Target::Node(NodeId(1))])
-}
-
-fn dark(shape: &Shape, rng: &mut Rng, slow: &[Target]) -> Vec<Strike> {
-    let slow = slow.iter().map(|target| Strike {
-        when: When::At(SECOND * 2),
-        fault: Fault::SlowDisk { target: target.clone(), by: MS * 120 },
-        lasts: shape.time - SECOND * 4,
-    });
-    let mut strikes: Vec<Strike> = slow.collect();
-    for start in starts(shape, rng, SECOND * 4) {
-        let nth = 1 + rng.below(8) as u32;
-        let when = When::OnMark { mark: WROTE.to_string(), from: start, nth, delay: MS * rng.below(40) };
-        strikes.push(Strike { when, fault: Fault::PowerLoss(Target::All), lasts: MS * 300 });
-    }
-    strikes
-}
-
-/// Links lose messages half of the time.
-fn lossy_links(shape: &Shape, rng: &mut Rng) -> Vec<Strike> {
-    let lossy = |start| Strike {
-        when: When::At(start),
-        fault: Fault::Links { loss: 25, duplicate: 0, late: Time::ZERO, delay: Time::ZERO },
-        lasts: SECOND * 3,
-    };
-    starts(shape, rng, SECOND * 6).into_iter().map(lossy).collect()
-}
-
-/// The leader is alone with its clients for two seconds.
-fn isolated(shape: &Shape, rng: &mut Rng) -> Vec<Strike> {
-    let isolate = |start| Strike {
-        when: When::At(start),
-        fault: Fault::Partition(Cut::Isolate(Target::Leader)),
-        lasts: SECOND * 2,
-    };
-    starts(shape, rng, SECOND * 4).into_iter().map(isolate).collect()
-}
-
-/// The same while losses keep some of the others behind.
-fn isolated_after_losses(shape: &Shape, rng: &mut Rng) -> Vec<Strike> {
-    let mut strikes = vec![always_lossy(shape)];
-    strikes.extend(isolated(shape, rng));
-    strikes
-}
-
-fn leaders_die_on_lossy_links(shape: &Shape, rng: &mut Rng) -> Vec<Strike> {
-    let mut strikes = vec![always_lossy(shape)];
-    let kill = |start| Strike { when: When::At(start), fault: Fault::Kill(Target::Leader), lasts: MS * 200 };
-    strikes.extend(starts(shape, rng, SECOND).into_iter().skip(2).map(kill));
-    strikes
-}
-
-fn always_lossy(shape: &Shape) -> Strike {
-    let fault = Fault::Links { loss: 25, duplicate: 0, late: Time::ZERO, delay: Time::ZERO };
-    Strike { when: When::At(SECOND * 2), fault, lasts: shape.time - SECOND * 4 }
-}
-
-/// Moments about `every` apart, none close to the end.
-fn starts(shape: &Shape, rng: &mut Rng, every: Time) -> Vec<Time> {
-    let mut starts = Vec::new();
-    let mut start = every + rng.between(Time::ZERO, every / 2);
-    while start + every < shape.time {
-        starts.push(start);
-        start += every / 2 + rng.between(Time::ZERO, every);
-    }
-    starts
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use harness::NodeId;
     use harness::{Outcome, Reason, Reply};
 
     #[test]
