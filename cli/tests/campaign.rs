@@ -220,10 +220,13 @@ fn filters_choose_cells() {
     assert_eq!(one, [["ll-quorum", "set", "halves"].map(String::from)]);
     let row = names("--design raft --fault kill");
     assert!(row.iter().all(|[design, _, nemesis]| (design.as_str(), nemesis.as_str()) == ("raft", "kill")), "{row:?}");
-    let rows = |wanted: fn(&store::grid::Row) -> bool| store::grid::GRID.iter().filter(|row| wanted(row)).count();
-    assert_eq!(row.len(), rows(|row| row.design == "raft"));
+    let rows = |fault: &str, wanted: fn(&store::grid::Row) -> bool| {
+        let cells = store::grid::GRID.iter().filter(|row| wanted(row)).flat_map(store::grid::Row::cells);
+        cells.filter(|(of, _)| *of == fault).count()
+    };
+    assert_eq!(row.len(), rows("kill", |row| row.design == "raft"));
     let column = names("--workload bank --fault calm");
-    assert_eq!(column.len(), rows(|row| row.claim == "bank"));
+    assert_eq!(column.len(), rows("calm", |row| row.claim == "bank"));
 }
 
 #[test]
