@@ -312,7 +312,7 @@ mod tests {
         assert_eq!(
             judge(text).notes.last().map(String::as_str),
             Some(
-                "beside the nodes that faults hit, 0 of 1 writes were answered while they lasted, \
+                "of clients parted from what they need, 0 of 1 writes were answered while faults lasted, \
                  1 of 1 writes were answered once they were over"
             )
         );
