@@ -18,7 +18,7 @@ pub struct Scripted {
     pub designs: &'static [&'static str],
     /// The faults whose mechanism it shows, by the names of their nemeses; or [`ANY`].
     pub faults: &'static [&'static str],
-    /// What is judged, and what is seen. The first claim is the workload that the text names.
+    /// What is judged, and what is seen; for one claim several checkers may see something. The text names one of the claims.
     pub seen: &'static [Seen],
     /// The schedule.
     pub script: Script,
@@ -59,7 +59,11 @@ impl Scripted {
 }
 
 /// The schedules that show how a cell is violated.
-pub fn shows<'a>(design: &'a str, claim: &'a str, fault: &'a str) -> impl Iterator<Item = (&'static Scripted, Seen)> + 'a {
+pub fn shows<'a>(
+    design: &'a str,
+    claim: &'a str,
+    fault: &'a str,
+) -> impl Iterator<Item = (&'static Scripted, Seen)> + 'a {
     SCRIPTS.iter().filter_map(move |scripted| Some((scripted, scripted.about(design, claim, fault)?)))
 }
 
@@ -82,6 +86,8 @@ mod tests {
                 }
             }
         }
+        // And it is seen where one is missing.
+        assert!(shows("raft", "register", "kill").next().is_none() && shows("sl-semi", "set", "kill").next().is_none());
         assert!(missing.is_empty(), "{} cells without a script:\n{}", missing.len(), missing.join("\n"));
     }
 
