@@ -8,6 +8,7 @@ use harness::{Account, Ask, Op, Rng, Shape, Value, Workload};
 pub const BANK: Workload = Workload {
     name: "bank",
     about: "clients move money between accounts and read all balances",
+    asks: "bank",
     plan,
     finals,
     checkers: &[BANK_TOTAL, BANK_LEDGER, CONVERGENCE, INVARIANTS, AVAILABILITY],

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub const REGISTER: Workload = Workload {
     name: "register",
     about: "clients read, write and compare-and-set a few registers",
+    asks: "register",
     plan,
     finals,
     checkers: &[LINEARIZABLE, CONVERGENCE, INVARIANTS, AVAILABILITY],

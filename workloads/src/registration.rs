@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 pub const REGISTRATION: Workload = Workload {
     name: "registration",
     about: "clients claim the same few names and ask who owns them",
+    asks: "registration",
     plan,
     finals,
     checkers: &[UNIQUENESS, CONVERGENCE, INVARIANTS, AVAILABILITY],

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub const SESSIONS: Workload = Workload {
     name: "sessions",
     about: "clients read and write registers in bursts; each keeps to its node or to the leader",
+    asks: "sessions",
     plan,
     finals,
     checkers: &[KEPT, CONVERGENCE, INVARIANTS, AVAILABILITY],
@@ -19,6 +20,7 @@ pub const SESSIONS: Workload = Workload {
 pub const ROAMING: Workload = Workload {
     name: "sessions-roaming",
     about: "the same, and each request goes to another node that is drawn for it",
+    asks: "sessions-roaming",
     plan: |shape, rng| {
         let mut asks = plan(shape, rng);
         asks.iter_mut().for_each(|ask| ask.node = Some(NodeId(rng.below(shape.nodes.into()) as u8)));

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 pub const SET: Workload = Workload {
     name: "set",
     about: "clients add elements, remove some of their own, and read the whole set",
+    asks: "set",
     plan,
     finals,
     checkers: &[KEPT, CONVERGENCE, INVARIANTS, AVAILABILITY],

@@ -3,10 +3,10 @@
 use super::{Failure, default_out, read, stop_flag};
 use crate::assemble::{design, nemesis, plan, try_out, workload};
 use crate::folder::{Folder, replay_command};
-use crate::matrix::{built_in, mutants, request};
+use crate::matrix::{asks, built_in, mutants, request, test};
 use clap::Args;
-use harness::campaign::{Cell, Observed, Orders, Standing, Trial, run};
-use harness::{Exit, Seed, Trouble};
+use harness::campaign::{Cell, Observed, Orders, Standing, run};
+use harness::{Exit, Seed};
 use reports::campaign::{Campaign, Kept, Row};
 use std::collections::BTreeSet;
 use std::io::IsTerminal;
@@ -96,7 +96,7 @@ fn carry_out(arguments: &Arguments, cells: &[Cell]) -> Result<(Vec<Observed>, bo
         }
     };
     let jobs = arguments.jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
-    let done = run(cells, &test, &Orders { jobs, stop: &stop, progress: &progress })?;
+    let done = run(cells, &test, &Orders { jobs, asks: &asks, stop: &stop, progress: &progress })?;
     bar.finish_and_clear();
     Ok(done)
 }
@@ -129,13 +129,6 @@ fn cells(arguments: &Arguments) -> Result<Vec<Cell>, Failure> {
         return Err(Failure::Usage("no cell is left: --design, --workload and --fault together fit none".to_string()));
     }
     Ok(cells)
-}
-
-fn test(cell: &Cell, seed: Seed) -> Result<Trial, Trouble> {
-    let planned = plan(&request(cell, seed));
-    let planned = planned.map_err(|usage| Trouble::new("planning a cell", usage, "correct the campaign file"))?;
-    let (run, judgement) = try_out(&planned)?;
-    Ok(Trial::of(cell, &run, &judgement))
 }
 
 /// Keeps files of a cell's first runs: all that somebody asks for, or those that have to be explained.

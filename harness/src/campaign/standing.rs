@@ -129,6 +129,7 @@ mod tests {
             rate: 1.0,
             settings: Settings::default(),
             seeds: (1, 1),
+            enough: None,
             mark: mark.map(String::from),
             expected,
         }
