@@ -1,9 +1,11 @@
 //! Many runs with known answers: a campaign is green only if every known-broken design is caught, every correct one is
 //! clean, and nothing was vacuous.
 
+mod met;
 mod running;
 mod standing;
 
+pub use met::{Faults, Met};
 pub use running::{Orders, Test, run};
 pub use standing::Standing;
 
@@ -73,6 +75,8 @@ pub struct Trial {
     pub unserved: Option<Unserved>,
     /// Was the cell's mark hit?
     pub marked: bool,
+    /// By kind of fault, whether anything met it.
+    pub met: Met,
 }
 
 impl Trial {
@@ -89,7 +93,7 @@ impl Trial {
         };
         let hit = |what: &What| matches!(what, What::Mark { mark, .. } if Some(&**mark) == cell.mark.as_deref());
         let marked = run.history.events.iter().any(|event| hit(&event.what));
-        Trial { exit: judgement.verdict.exit(), what, unserved, marked }
+        Trial { exit: judgement.verdict.exit(), what, unserved, marked, met: Met::of(run) }
     }
 }
 
@@ -106,6 +110,9 @@ pub struct Observed {
     /// In how many runs the cell's mark was hit.
     #[serde(default)]
     pub marked: u64,
+    /// By kind of fault, how often one met anything in all runs together.
+    #[serde(default)]
+    pub met: Met,
 }
 
 /// Runs that ended in the same way.
@@ -124,6 +131,7 @@ pub struct Other {
 impl Observed {
     fn add(&mut self, seed: u64, trial: &Trial) {
         self.marked += u64::from(trial.marked);
+        self.met.add(&trial.met);
         self.unserved = self.unserved.into_iter().chain(trial.unserved).reduce(|one, two| [one, two].into_iter().sum());
         let (exit, what) = (trial.exit, &trial.what);
         if exit == Exit::Held {

@@ -127,7 +127,7 @@ fn gather(cells: &[Cell], turns: Vec<Turn>) -> Result<(Vec<Observed>, bool), Tro
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::campaign::Expected;
+    use crate::campaign::{Expected, Met};
     use crate::plan::Settings;
     use crate::time::Time;
 
@@ -153,7 +153,7 @@ mod tests {
     fn trial(cell: &Cell, seed: Seed) -> Trial {
         let violated = cell.workload == "often" || cell.workload == "some" && seed.0.is_multiple_of(3);
         let (exit, what) = if violated { (Exit::Violated, "lost") } else { (Exit::Held, "") };
-        Trial { exit, what: what.to_string(), unserved: None, marked: seed.0.is_multiple_of(5) }
+        Trial { exit, what: what.to_string(), unserved: None, marked: seed.0.is_multiple_of(5), met: Met::default() }
     }
 
     /// What comes out, and how many runs there were.
