@@ -7,8 +7,8 @@ use harness::run::{Witness, run};
 use harness::simulator::Simulator;
 use harness::verdict::judge;
 use harness::{
-    Budget, Checker, Cluster, Event, Judgement, Nemesis, Plan, Run, SECOND, Seed, Settings, Shape, Strike, Tier, Time, Trouble,
-    Workload,
+    Budget, Checker, Cluster, Event, Judgement, Nemesis, Plan, Run, SECOND, Seed, Settings, Shape, Strike, Tier, Time,
+    Trouble, Workload,
 };
 use std::path::Path;
 use std::sync::atomic::AtomicBool;

@@ -136,7 +136,10 @@ fn a_fault_that_never_meets_anything_makes_a_cell_inconclusive() {
     let [aside, there] = [0, 1].map(|cell| &json["cells"][cell]);
     assert_eq!((ended.code, &aside["observed"]["held"], &aside["inconclusive"]), (4, &8.into(), &true.into()));
     let why = aside["surprise"].as_str().unwrap_or_default();
-    assert!(why.ends_with("clock faults met anything that it could have harmed: that every run held says nothing"), "{why}");
+    assert!(
+        why.ends_with("clock faults met anything that it could have harmed: that every run held says nothing"),
+        "{why}"
+    );
     assert_eq!((&there["surprise"], &there["observed"]["held"]), (&Value::Null, &8.into()), "{there}");
     assert!(there["observed"]["met"]["clock"]["mattered"].as_u64() > Some(0), "{there}");
 }

@@ -144,15 +144,22 @@ pub struct Judgement {
     pub opinions: Vec<Opinion>,
 }
 
-/// Asks every checker, then whether the run tested anything ([`crate::gate`]).
+/// Asks every checker, then whether the run tested anything ([`crate::gate`]). Of a history that cannot be one nobody can say anything.
 pub fn judge(run: &Run, checkers: &[Checker], budget: Budget) -> Judgement {
-    conclude(run, checkers.iter().map(|checker| opinion(checker, run, budget)).collect())
+    judge_each(run, &[checkers], budget).pop().expect("a judgement for each panel")
 }
 
 /// The same for several panels of checkers at once: who sits in more than one is asked once.
 pub fn judge_each(run: &Run, panels: &[&[Checker]], budget: Budget) -> Vec<Judgement> {
+    if let Err((event, why)) = run.history.check() {
+        let verdict = Verdict::Unknown(format!(
+            "the history is malformed: event {event}: {why}; the client program must be mended"
+        ));
+        return panels.iter().map(|_| Judgement { verdict: verdict.clone(), opinions: Vec::new() }).collect();
+    }
     let mut asked: BTreeMap<&str, Opinion> = BTreeMap::new();
-    let mut ask = |checker: &Checker| asked.entry(checker.name).or_insert_with(|| opinion(checker, run, budget)).clone();
+    let mut ask =
+        |checker: &Checker| asked.entry(checker.name).or_insert_with(|| opinion(checker, run, budget)).clone();
     panels.iter().map(|panel| conclude(run, panel.iter().map(&mut ask).collect())).collect()
 }
 

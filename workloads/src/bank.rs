@@ -1,7 +1,7 @@
 //! Transfers between accounts. The total must not change, and the ledger must hold every acknowledged transfer once: the
 //! total alone is blind to transfers that vanish whole.
 
-use checkers::{AVAILABILITY, BANK_LEDGER, BANK_TOTAL, CONVERGENCE, INVARIANTS};
+use checkers::{AVAILABILITY, BANK_LEDGER, BANK_TOTAL, CONVERGENCE, FAILED_OPS, INVARIANTS};
 use harness::{Account, Ask, Op, Rng, Shape, Value, Workload};
 
 /// Money.
@@ -11,7 +11,7 @@ pub const BANK: Workload = Workload {
     asks: "bank",
     plan,
     finals,
-    checkers: &[BANK_TOTAL, BANK_LEDGER, CONVERGENCE, INVARIANTS, AVAILABILITY],
+    checkers: &[FAILED_OPS, BANK_TOTAL, BANK_LEDGER, CONVERGENCE, INVARIANTS, AVAILABILITY],
 };
 
 const ACCOUNTS: Account = 6;

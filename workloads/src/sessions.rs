@@ -2,7 +2,7 @@
 //!
 //! Sticky clients ask as their design says; roaming ones draw a node for each request, which stands in the plan.
 
-use checkers::{AVAILABILITY, CONVERGENCE, INVARIANTS, SESSIONS as KEPT};
+use checkers::{AVAILABILITY, CONVERGENCE, FAILED_OPS, INVARIANTS, SESSIONS as KEPT};
 use harness::{Ask, ClientId, Key, NodeId, Op, Rng, Shape, Time, Value, Workload};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +13,7 @@ pub const SESSIONS: Workload = Workload {
     asks: "sessions",
     plan,
     finals,
-    checkers: &[KEPT, CONVERGENCE, INVARIANTS, AVAILABILITY],
+    checkers: &[FAILED_OPS, KEPT, CONVERGENCE, INVARIANTS, AVAILABILITY],
 };
 
 /// Roaming clients.

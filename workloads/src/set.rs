@@ -1,6 +1,6 @@
 //! Elements are added once, some are removed again by whoever added them, and all are read at the end.
 
-use checkers::{AVAILABILITY, CONVERGENCE, INVARIANTS, SET as KEPT};
+use checkers::{AVAILABILITY, CONVERGENCE, FAILED_OPS, INVARIANTS, SET as KEPT};
 use harness::{Ask, ClientId, Op, Rng, SECOND, Shape, Time, Value, Workload};
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ pub const SET: Workload = Workload {
     asks: "set",
     plan,
     finals,
-    checkers: &[KEPT, CONVERGENCE, INVARIANTS, AVAILABILITY],
+    checkers: &[FAILED_OPS, KEPT, CONVERGENCE, INVARIANTS, AVAILABILITY],
 };
 
 /// Nobody removes an element younger than this: its add has most likely been answered.
