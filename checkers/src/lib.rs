@@ -9,6 +9,7 @@ pub mod bank_total;
 mod calls;
 pub mod convergence;
 pub mod engine;
+pub mod failed_ops;
 pub mod invariants;
 pub mod linearizable;
 pub mod model;
@@ -28,6 +29,7 @@ pub use availability::AVAILABILITY;
 pub use bank_ledger::BANK_LEDGER;
 pub use bank_total::BANK_TOTAL;
 pub use convergence::CONVERGENCE;
+pub use failed_ops::FAILED_OPS;
 pub use invariants::INVARIANTS;
 pub use linearizable::{LINEARIZABLE, NO_STALE_AFTER_ACK};
 pub use oversold::OVERSOLD;
@@ -59,6 +61,7 @@ pub const CHECKERS: &[Checker] = &[
     CONVERGENCE,
     AVAILABILITY,
     INVARIANTS,
+    FAILED_OPS,
 ];
 
 /// The checker of this name, as on the command line.

@@ -7,8 +7,8 @@ use harness::run::{Witness, run};
 use harness::simulator::Simulator;
 use harness::verdict::judge;
 use harness::{
-    Budget, Cluster, Event, Judgement, Nemesis, Plan, Run, SECOND, Seed, Settings, Shape, Strike, Tier, Time, Trouble,
-    Workload,
+    Budget, Checker, Cluster, Event, Judgement, Nemesis, Plan, Run, SECOND, Seed, Settings, Shape, Strike, Tier, Time,
+    Trouble, Workload,
 };
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -250,13 +250,22 @@ impl Witness for Watched<'_> {
 
 /// What the checkers of a run's workload say of it.
 pub fn judgement(run: &Run) -> Judgement {
-    let checkers = workloads::find(&run.plan.workload).map_or(&[][..], |workload| workload.checkers);
-    judge(run, checkers, Budget::default())
+    judge(run, checkers(&run.plan.workload), Budget::default())
+}
+
+/// Who judges a workload or claim.
+pub fn checkers(name: &str) -> &'static [Checker] {
+    workloads::find(name).map_or(&[], |workload| workload.checkers)
+}
+
+/// Carries out a plan of the simulator, without leaving a file.
+pub fn simulate(plan: &Plan) -> Result<Run, Trouble> {
+    carry_out(plan, Path::new("."), &mut (), &AtomicBool::new(false))
 }
 
 /// Simulates and judges in one go, without leaving a file.
 pub fn try_out(plan: &Plan) -> Result<(Run, Judgement), Trouble> {
-    let run = carry_out(plan, Path::new("."), &mut (), &AtomicBool::new(false))?;
+    let run = simulate(plan)?;
     let judgement = judgement(&run);
     Ok((run, judgement))
 }

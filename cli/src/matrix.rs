@@ -1,9 +1,10 @@
 //! The built-in matrix, and campaign files that say the same for a user's own.
 
-use crate::assemble::{Request, Usage, design, nemesis, shape, workload};
-use harness::campaign::{Cell, Expected};
+use crate::assemble::{Request, Usage, checkers, design, nemesis, plan, shape, simulate, workload};
+use harness::campaign::{Cell, Expected, Trial};
 use harness::files::Malformed;
-use harness::{Seed, Time};
+use harness::verdict::judge_each;
+use harness::{Budget, Checker, Seed, Time, Trouble};
 use serde::Deserialize;
 use store::grid::{CROWDED, GRID, expected};
 use store::mutants::{MUTANTS, Mutant, STRAYED};
@@ -22,6 +23,7 @@ fn cell(design: &str, workload: &str, nemesis: &str, expected: Expected, seeds: 
         rate: usual.rate,
         settings: usual.settings,
         seeds,
+        enough: None,
         mark: None,
         expected,
     }
@@ -183,6 +185,24 @@ pub fn request(cell: &Cell, seed: Seed) -> Request {
     let mutant = mutant.and_then(|switch| MUTANTS.iter().find(|mutant| mutant.switch == switch));
     let strikes = mutant.map(|mutant| (mutant.strikes)(&shape(&asked), &mut seed.stream("nemesis/mutant")));
     Request { strikes, ..asked }
+}
+
+/// Whose requests a workload takes: cells that ask the same share their runs.
+pub fn asks(name: &str) -> &str {
+    workloads::find(name).map_or(name, |workload| workload.asks)
+}
+
+/// Carries out one run for cells that share it, and judges it for each.
+///
+/// # Errors
+/// Where it cannot be planned or carried out.
+pub fn test(cells: &[&Cell], seed: Seed) -> Result<Vec<Trial>, Trouble> {
+    let planned = plan(&request(cells[0], seed));
+    let planned = planned.map_err(|usage| Trouble::new("planning a cell", usage, "correct the campaign file"))?;
+    let run = simulate(&planned)?;
+    let panels: Vec<&[Checker]> = cells.iter().map(|cell| checkers(&cell.workload)).collect();
+    let judgements = judge_each(&run, &panels, Budget::default());
+    Ok(cells.iter().zip(judgements).map(|(cell, judgement)| Trial::of(cell, &run, &judgement)).collect())
 }
 
 #[cfg(test)]

@@ -113,6 +113,37 @@ fn a_vacuous_cell_is_inconclusive() {
     assert!(ended.out.contains("?v 0/2") && ended.out.contains("0 not as expected, 1 inconclusive"), "{}", ended.out);
 }
 
+/// A follower of `raft` answers nobody, so nobody ever sees its clock.
+const ASIDE: &str = "seeds = 8
+[[cell]]
+design = \"raft\"
+workload = \"register\"
+nemesis = \"clock-back-follower\"
+expected = \"held\"
+[[cell]]
+design = \"raft\"
+workload = \"register\"
+nemesis = \"clock-back-leader\"
+expected = \"held\"
+";
+
+#[test]
+fn a_fault_that_never_meets_anything_makes_a_cell_inconclusive() {
+    let dir = folder();
+    fs::write(dir.path().join("c.toml"), ASIDE).expect("written");
+    let ended = perjury(dir.path(), "campaign c.toml --json");
+    let json: Value = serde_json::from_str(&ended.out).expect("JSON");
+    let [aside, there] = [0, 1].map(|cell| &json["cells"][cell]);
+    assert_eq!((ended.code, &aside["observed"]["held"], &aside["inconclusive"]), (4, &8.into(), &true.into()));
+    let why = aside["surprise"].as_str().unwrap_or_default();
+    assert!(
+        why.ends_with("clock faults met anything that it could have harmed: that every run held says nothing"),
+        "{why}"
+    );
+    assert_eq!((&there["surprise"], &there["observed"]["held"]), (&Value::Null, &8.into()), "{there}");
+    assert!(there["observed"]["met"]["clock"]["mattered"].as_u64() > Some(0), "{there}");
+}
+
 const CUT: &str = "seeds = 8
 [[cell]]
 design = \"DESIGN\"

@@ -195,6 +195,22 @@ impl Effect {
 }
 
 impl Fault {
+    /// What is done, in one word, whoever it is done to.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Fault::Partition(_) => "partition",
+            Fault::Kill(_) => "kill",
+            Fault::PowerLoss(_) => "power-loss",
+            Fault::Pause(_) => "pause",
+            Fault::Clock { .. } => "clock",
+            Fault::Wipe(_) => "wipe",
+            Fault::SlowDisk { .. } => "slow-disk",
+            Fault::Links { .. } => "links",
+            Fault::Delay { .. } => "delay",
+            Fault::Retry { .. } => "retry",
+            Fault::Nothing => "nothing",
+        }
+    }
     /// The nodes that a resolved fault concerns: the smaller side of a partition, the victim of anything else. Empty where it concerns all.
     pub fn nodes(&self, cluster: usize) -> Vec<NodeId> {
         if let Fault::Partition(Cut::Links(links)) = self {

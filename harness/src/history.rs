@@ -140,6 +140,15 @@ pub struct FaultInterval {
     pub effect: Option<Effect>,
 }
 
+/// What a process may do next.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    Free,
+    Asks,
+    /// Nobody knows how its last operation ended: it never asks again.
+    Retired,
+}
+
 impl History {
     /// Every call, in order of invocation.
     ///
@@ -173,21 +182,29 @@ impl History {
 
     /// Says what makes these events no history, if anything does: the index of the event, and why.
     pub fn check(&self) -> Result<(), (usize, String)> {
-        let mut open: BTreeMap<ProcessId, bool> = BTreeMap::new();
+        let mut processes: BTreeMap<ProcessId, Standing> = BTreeMap::new();
         for (index, event) in self.events.iter().enumerate() {
-            match &event.what {
-                What::Invoke { process, .. } if open.insert(*process, true) == Some(true) => {
-                    return Err((index, format!("process {} asks before it was answered", process.0)));
-                }
+            let wrong = match &event.what {
+                What::Invoke { process, .. } => match processes.insert(*process, Standing::Asks) {
+                    None | Some(Standing::Free) => continue,
+                    Some(Standing::Asks) => format!("process {} asks before it was answered", process.0),
+                    Some(Standing::Retired) => format!(
+                        "process {} is used again after an outcome that nobody knows: what it asked may still happen beside what it asks \
+                         now, so its client has to go on as a new process",
+                        process.0
+                    ),
+                },
                 What::Return { process, outcome, .. } => {
-                    if open.get(process) != Some(&true) {
-                        return Err((index, format!("process {} is answered but did not ask", process.0)));
+                    let unknown = matches!(outcome, Outcome::Unknown(_));
+                    let standing = if unknown { Standing::Retired } else { Standing::Free };
+                    match processes.insert(*process, standing) {
+                        Some(Standing::Asks) => continue,
+                        _ => format!("process {} is answered but did not ask", process.0),
                     }
-                    // A process whose outcome is unknown stays open: asking again is the mistake above.
-                    open.insert(*process, matches!(outcome, Outcome::Unknown(_)));
                 }
-                _ => {}
-            }
+                _ => continue,
+            };
+            return Err((index, wrong));
         }
         Ok(())
     }

@@ -5,6 +5,7 @@ use crate::history::{FaultInterval, History, Phase, ProcessId, What};
 use crate::plan::{ClientId, Plan};
 use crate::time::Time;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// All that a checker may see. Times are data that only `availability` judges by.
 #[derive(Clone, Debug)]
@@ -143,9 +144,27 @@ pub struct Judgement {
     pub opinions: Vec<Opinion>,
 }
 
-/// Asks every checker, then whether the run tested anything ([`crate::gate`]).
+/// Asks every checker, then whether the run tested anything ([`crate::gate`]). Of a history that cannot be one nobody can say anything.
 pub fn judge(run: &Run, checkers: &[Checker], budget: Budget) -> Judgement {
-    let opinions: Vec<Opinion> = checkers.iter().map(|checker| opinion(checker, run, budget)).collect();
+    judge_each(run, &[checkers], budget).pop().expect("a judgement for each panel")
+}
+
+/// The same for several panels of checkers at once: who sits in more than one is asked once.
+pub fn judge_each(run: &Run, panels: &[&[Checker]], budget: Budget) -> Vec<Judgement> {
+    if let Err((event, why)) = run.history.check() {
+        let verdict = Verdict::Unknown(format!(
+            "the history is malformed: event {event}: {why}; the client program must be mended"
+        ));
+        return panels.iter().map(|_| Judgement { verdict: verdict.clone(), opinions: Vec::new() }).collect();
+    }
+    let mut asked: BTreeMap<&str, Opinion> = BTreeMap::new();
+    let mut ask =
+        |checker: &Checker| asked.entry(checker.name).or_insert_with(|| opinion(checker, run, budget)).clone();
+    panels.iter().map(|panel| conclude(run, panel.iter().map(&mut ask).collect())).collect()
+}
+
+/// What opinions come to.
+fn conclude(run: &Run, opinions: Vec<Opinion>) -> Judgement {
     // Of equally bad ones the first: a workload names the checkers of its own promise first.
     let worst = opinions.iter().rev().map(|opinion| &opinion.verdict).max_by_key(|verdict| verdict.exit().severity());
     let verdict = match worst {

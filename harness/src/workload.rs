@@ -53,6 +53,8 @@ pub struct Workload {
     pub name: &'static str,
     /// One sentence.
     pub about: &'static str,
+    /// The workload whose requests these are: its own name, or another one's. Runs that differ in nothing else are the same run.
+    pub asks: &'static str,
     /// Draws the requests, in order of time.
     pub plan: fn(&Shape, &mut Rng) -> Vec<Ask>,
     /// What is read when everything is at rest, given what was planned.

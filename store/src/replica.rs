@@ -28,7 +28,7 @@ pub struct Replica {
 impl Replica {
     /// Takes a write unless a larger stamp is there already. True if it changed anything.
     pub fn merge(&mut self, (cell, stamp, content): Stamped) -> bool {
-        let newer = self.cells.get(&cell).is_none_or(|(there, _)| *there < stamp);
+        let newer = self.lacks(&cell, stamp);
         if newer {
             self.cells.insert(cell, (stamp, content));
         }
@@ -36,7 +36,20 @@ impl Replica {
     }
     /// Takes those of many writes that are newer than what is there, and returns them.
     pub fn merge_all(&mut self, writes: Vec<Stamped>) -> Vec<Stamped> {
-        writes.into_iter().filter(|write| self.merge(write.clone())).collect()
+        writes.into_iter().filter(|(cell, stamp, content)| self.copy(cell, *stamp, content)).collect()
+    }
+    /// Takes all that is newer in another copy.
+    pub fn join(&mut self, other: &Replica) {
+        for (cell, (stamp, content)) in &other.cells {
+            self.copy(cell, *stamp, content);
+        }
+    }
+    /// As [`Replica::merge`], for what somebody else keeps.
+    fn copy(&mut self, cell: &Cell, stamp: Stamp, content: &Content) -> bool {
+        self.lacks(cell, stamp) && self.merge((cell.clone(), stamp, content.clone()))
+    }
+    fn lacks(&self, cell: &Cell, stamp: Stamp) -> bool {
+        self.cells.get(cell).is_none_or(|(there, _)| *there < stamp)
     }
     /// Lets go of a cell unless a larger stamp is there by now.
     pub fn forget(&mut self, cell: &Cell, stamp: Stamp) {

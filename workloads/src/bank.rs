@@ -1,16 +1,17 @@
 //! Transfers between accounts. The total must not change, and the ledger must hold every acknowledged transfer once: the
 //! total alone is blind to transfers that vanish whole.
 
-use checkers::{AVAILABILITY, BANK_LEDGER, BANK_TOTAL, CONVERGENCE, INVARIANTS};
+use checkers::{AVAILABILITY, BANK_LEDGER, BANK_TOTAL, CONVERGENCE, FAILED_OPS, INVARIANTS};
 use harness::{Account, Ask, Op, Rng, Shape, Value, Workload};
 
 /// Money.
 pub const BANK: Workload = Workload {
     name: "bank",
     about: "clients move money between accounts and read all balances",
+    asks: "bank",
     plan,
     finals,
-    checkers: &[BANK_TOTAL, BANK_LEDGER, CONVERGENCE, INVARIANTS, AVAILABILITY],
+    checkers: &[FAILED_OPS, BANK_TOTAL, BANK_LEDGER, CONVERGENCE, INVARIANTS, AVAILABILITY],
 };
 
 const ACCOUNTS: Account = 6;

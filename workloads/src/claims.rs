@@ -42,5 +42,6 @@ const WFR: &str = "what a client writes takes effect after what it has read";
 
 /// `of`'s requests, judged by `checkers` alone.
 const fn claim(name: &'static str, about: &'static str, checkers: &'static [Checker], of: Workload) -> Workload {
+    // What it asks stays that of the other one.
     Workload { name, about, checkers, ..of }
 }

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub const INVENTORY: Workload = Workload {
     name: "inventory",
     about: "clients buy items of which there are too few, and give some of them back",
+    asks: "inventory",
     plan,
     finals,
     checkers: &[OVERSOLD, CONVERGENCE, INVARIANTS, AVAILABILITY],

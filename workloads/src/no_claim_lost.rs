@@ -2,13 +2,13 @@
 //! without a word.
 
 use crate::registration::REGISTRATION;
-use checkers::{AVAILABILITY, CONVERGENCE, INVARIANTS, SILENT_LOSS};
+use checkers::{AVAILABILITY, CONVERGENCE, FAILED_OPS, INVARIANTS, SILENT_LOSS};
 use harness::Workload;
 
 /// No silent loss.
 pub const NO_CLAIM_LOST: Workload = Workload {
     name: "no-claim-lost",
     about: "clients claim the same few names; whoever was told that it owns one must be seen there in the end",
-    checkers: &[SILENT_LOSS, CONVERGENCE, INVARIANTS, AVAILABILITY],
+    checkers: &[FAILED_OPS, SILENT_LOSS, CONVERGENCE, INVARIANTS, AVAILABILITY],
     ..REGISTRATION
 };

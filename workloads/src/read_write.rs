@@ -10,6 +10,7 @@ use harness::{Ask, Key, MS, Op, Rng, Shape, Time, Workload};
 pub const READ_WRITE: Workload = Workload {
     name: "read-write",
     about: "clients read and write a few registers in bursts, without compare-and-set",
+    asks: "read-write",
     plan,
     ..REGISTER
 };

@@ -1,6 +1,6 @@
 //! Read, write and compare-and-set on several keys: each must behave as one register.
 
-use checkers::{AVAILABILITY, CONVERGENCE, INVARIANTS, LINEARIZABLE};
+use checkers::{AVAILABILITY, CONVERGENCE, FAILED_OPS, INVARIANTS, LINEARIZABLE};
 use harness::{Ask, Key, Op, Rng, Shape, Value, Workload};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,9 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 pub const REGISTER: Workload = Workload {
     name: "register",
     about: "clients read, write and compare-and-set a few registers",
+    asks: "register",
     plan,
     finals,
-    checkers: &[LINEARIZABLE, CONVERGENCE, INVARIANTS, AVAILABILITY],
+    checkers: &[FAILED_OPS, LINEARIZABLE, CONVERGENCE, INVARIANTS, AVAILABILITY],
 };
 
 /// How many registers are in use at once.

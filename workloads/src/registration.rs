@@ -1,6 +1,6 @@
 //! Many clients claim few names: at most one may ever be told that it owns one.
 
-use checkers::{AVAILABILITY, CONVERGENCE, INVARIANTS, UNIQUENESS};
+use checkers::{AVAILABILITY, CONVERGENCE, FAILED_OPS, INVARIANTS, UNIQUENESS};
 use harness::{Ask, Key, Op, Rng, Shape, Workload};
 use std::collections::BTreeSet;
 
@@ -8,9 +8,10 @@ use std::collections::BTreeSet;
 pub const REGISTRATION: Workload = Workload {
     name: "registration",
     about: "clients claim the same few names and ask who owns them",
+    asks: "registration",
     plan,
     finals,
-    checkers: &[UNIQUENESS, CONVERGENCE, INVARIANTS, AVAILABILITY],
+    checkers: &[FAILED_OPS, UNIQUENESS, CONVERGENCE, INVARIANTS, AVAILABILITY],
 };
 
 /// Requests until the names in dispute move on by one: a name is in dispute for three times as many.

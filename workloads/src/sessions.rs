@@ -2,7 +2,7 @@
 //!
 //! Sticky clients ask as their design says; roaming ones draw a node for each request, which stands in the plan.
 
-use checkers::{AVAILABILITY, CONVERGENCE, INVARIANTS, SESSIONS as KEPT};
+use checkers::{AVAILABILITY, CONVERGENCE, FAILED_OPS, INVARIANTS, SESSIONS as KEPT};
 use harness::{Ask, ClientId, Key, NodeId, Op, Rng, Shape, Time, Value, Workload};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,15 +10,17 @@ use std::collections::{BTreeMap, BTreeSet};
 pub const SESSIONS: Workload = Workload {
     name: "sessions",
     about: "clients read and write registers in bursts; each keeps to its node or to the leader",
+    asks: "sessions",
     plan,
     finals,
-    checkers: &[KEPT, CONVERGENCE, INVARIANTS, AVAILABILITY],
+    checkers: &[FAILED_OPS, KEPT, CONVERGENCE, INVARIANTS, AVAILABILITY],
 };
 
 /// Roaming clients.
 pub const ROAMING: Workload = Workload {
     name: "sessions-roaming",
     about: "the same, and each request goes to another node that is drawn for it",
+    asks: "sessions-roaming",
     plan: |shape, rng| {
         let mut asks = plan(shape, rng);
         asks.iter_mut().for_each(|ask| ask.node = Some(NodeId(rng.below(shape.nodes.into()) as u8)));

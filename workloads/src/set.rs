@@ -1,6 +1,6 @@
 //! Elements are added once, some are removed again by whoever added them, and all are read at the end.
 
-use checkers::{AVAILABILITY, CONVERGENCE, INVARIANTS, SET as KEPT};
+use checkers::{AVAILABILITY, CONVERGENCE, FAILED_OPS, INVARIANTS, SET as KEPT};
 use harness::{Ask, ClientId, Op, Rng, SECOND, Shape, Time, Value, Workload};
 use std::collections::BTreeMap;
 
@@ -8,9 +8,10 @@ use std::collections::BTreeMap;
 pub const SET: Workload = Workload {
     name: "set",
     about: "clients add elements, remove some of their own, and read the whole set",
+    asks: "set",
     plan,
     finals,
-    checkers: &[KEPT, CONVERGENCE, INVARIANTS, AVAILABILITY],
+    checkers: &[FAILED_OPS, KEPT, CONVERGENCE, INVARIANTS, AVAILABILITY],
 };
 
 /// Nobody removes an element younger than this: its add has most likely been answered.

@@ -177,17 +177,19 @@ fn many(arguments: &Arguments, request: &Request) -> Result<Exit, Failure> {
         rate: request.rate,
         settings: request.settings.clone(),
         seeds: (arguments.seed, arguments.seeds),
+        enough: None,
         mark: None,
         expected: Expected::Held,
     };
-    let test = |cell: &Cell, seed: Seed| {
+    let test = |cells: &[&Cell], seed: Seed| {
         let plan = plan(&Request { seed, ..request.clone() }).map_err(internal)?;
-        crate::assemble::try_out(&plan).map(|(run, judgement)| Trial::of(cell, &run, &judgement))
+        let (run, judgement) = crate::assemble::try_out(&plan)?;
+        Ok(cells.iter().map(|cell| Trial::of(cell, &run, &judgement)).collect())
     };
     let bar = crate::progress::bar(arguments.seeds);
     let progress = |done: usize| bar.set_position(done as u64);
     let jobs = std::thread::available_parallelism().map_or(1, usize::from);
-    let orders = Orders { jobs, stop: stop_flag_once(), progress: &progress };
+    let orders = Orders { jobs, asks: &|name| name, stop: stop_flag_once(), progress: &progress };
     let (observed, complete) = harness::campaign::run(&[cell], &test, &orders)?;
     bar.finish_and_clear();
     tell(arguments, request, &observed[0], complete)

@@ -1,20 +1,20 @@
 //! Many runs with known answers: a campaign is green only if every known-broken design is caught, every correct one is
 //! clean, and nothing was vacuous.
 
+mod met;
+mod running;
 mod standing;
 
+pub use met::{Faults, Met};
+pub use running::{Orders, Test, run};
 pub use standing::Standing;
 
-use crate::cluster::Trouble;
 use crate::history::What;
 use crate::plan::Settings;
-use crate::seed::Seed;
 use crate::time::Time;
 use crate::unserved::{self, Unserved};
 use crate::verdict::{Exit, Judgement, Run, Verdict};
 use serde::{Deserialize, Serialize};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// One design under one workload and one nemesis, with what must come out.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,6 +39,8 @@ pub struct Cell {
     pub settings: Settings,
     /// The first seed, and how many from there on.
     pub seeds: (u64, u64),
+    /// After so many violated runs the cell is over, whatever seeds are left: what is found so often is found.
+    pub enough: Option<u64>,
     /// A mark that some run has to hit, or the cell says nothing: of a deliberate bug, that its code was reached.
     pub mark: Option<String>,
     /// What must come out.
@@ -73,6 +75,8 @@ pub struct Trial {
     pub unserved: Option<Unserved>,
     /// Was the cell's mark hit?
     pub marked: bool,
+    /// By kind of fault, whether anything met it.
+    pub met: Met,
 }
 
 impl Trial {
@@ -89,7 +93,7 @@ impl Trial {
         };
         let hit = |what: &What| matches!(what, What::Mark { mark, .. } if Some(&**mark) == cell.mark.as_deref());
         let marked = run.history.events.iter().any(|event| hit(&event.what));
-        Trial { exit: judgement.verdict.exit(), what, unserved, marked }
+        Trial { exit: judgement.verdict.exit(), what, unserved, marked, met: Met::of(run) }
     }
 }
 
@@ -106,6 +110,9 @@ pub struct Observed {
     /// In how many runs the cell's mark was hit.
     #[serde(default)]
     pub marked: u64,
+    /// By kind of fault, how often one met anything in all runs together.
+    #[serde(default)]
+    pub met: Met,
 }
 
 /// Runs that ended in the same way.
@@ -124,6 +131,7 @@ pub struct Other {
 impl Observed {
     fn add(&mut self, seed: u64, trial: &Trial) {
         self.marked += u64::from(trial.marked);
+        self.met.add(&trial.met);
         self.unserved = self.unserved.into_iter().chain(trial.unserved).reduce(|one, two| [one, two].into_iter().sum());
         let (exit, what) = (trial.exit, &trial.what);
         if exit == Exit::Held {
@@ -174,48 +182,4 @@ impl Expected {
             Expected::Caught => "C",
         }
     }
-}
-
-/// A campaign's orders beside its cells.
-pub struct Orders<'a> {
-    /// How many runs at once.
-    pub jobs: usize,
-    /// Ends the campaign early.
-    pub stop: &'a AtomicBool,
-    /// Told after every run how many are done.
-    pub progress: &'a (dyn Fn(usize) + Sync),
-}
-
-/// Tests one cell with one seed.
-pub type Test<'a> = dyn Fn(&Cell, Seed) -> Result<Trial, Trouble> + Sync + 'a;
-
-/// Runs every cell with every seed of it. What comes out does not depend on the number of jobs. The flag says whether all was run.
-///
-/// # Errors
-/// The trouble of the first run that the harness could not carry out.
-pub fn run(cells: &[Cell], test: &Test, orders: &Orders) -> Result<(Vec<Observed>, bool), Trouble> {
-    let runs: Vec<(usize, u64)> = (0..cells.len())
-        .flat_map(|cell| (cells[cell].seeds.0..).take(cells[cell].seeds.1 as usize).map(move |seed| (cell, seed)))
-        .collect();
-    let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    let judged: Vec<Mutex<Option<Result<Trial, Trouble>>>> = runs.iter().map(|_| Mutex::new(None)).collect();
-    let work = || {
-        while !orders.stop.load(Ordering::Relaxed) {
-            let mine = next.fetch_add(1, Ordering::Relaxed);
-            let Some(&(cell, seed)) = runs.get(mine) else { return };
-            *judged[mine].lock().expect("no worker panics with a result in hand") =
-                Some(test(&cells[cell], Seed(seed)));
-            (orders.progress)(done.fetch_add(1, Ordering::Relaxed) + 1);
-        }
-    };
-    std::thread::scope(|scope| (0..orders.jobs.max(1)).for_each(|_| drop(scope.spawn(work))));
-    let mut observed = vec![Observed::default(); cells.len()];
-    let mut complete = true;
-    for ((cell, seed), trial) in runs.iter().zip(judged) {
-        match trial.into_inner().expect("no worker panicked") {
-            Some(trial) => observed[*cell].add(*seed, &trial?),
-            None => complete = false,
-        }
-    }
-    Ok((observed, complete))
 }

@@ -66,8 +66,16 @@ impl Cell {
             let ending = if other.exit == Exit::Unknown { "not decided:" } else { "vacuous:" };
             return Some(Standing::Inconclusive(format!("{} {ending} {}", other.counted(), other.told())));
         }
-        let mark = self.mark.as_ref().filter(|_| seen.marked == 0)?;
-        Some(Standing::Inconclusive(format!("no run hit the mark \"{mark}\"")))
+        if let Some(mark) = self.mark.as_ref().filter(|_| seen.marked == 0) {
+            return Some(Standing::Inconclusive(format!("no run hit the mark \"{mark}\"")));
+        }
+        // Where something was violated, something was met.
+        let missed = seen.met.missed().filter(|_| seen.violated().next().is_none() && !self.must_be_violated())?;
+        Some(Standing::Inconclusive(format!("{missed}: that every run held says nothing")))
+    }
+
+    fn must_be_violated(&self) -> bool {
+        matches!(self.expected, Expected::Violated(_) | Expected::Caught)
     }
 
     /// What was expected and did not come.
@@ -98,14 +106,14 @@ impl Other {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Trial;
+    use super::super::{Met, Trial};
     use super::*;
     use crate::plan::Settings;
     use crate::time::Time;
     use crate::unserved::{Share, Unserved};
 
     fn trial(exit: Exit, what: &str) -> Trial {
-        Trial { exit, what: what.to_string(), unserved: None, marked: false }
+        Trial { exit, what: what.to_string(), unserved: None, marked: false, met: Met::default() }
     }
 
     fn held() -> Trial {
@@ -129,6 +137,7 @@ mod tests {
             rate: 1.0,
             settings: Settings::default(),
             seeds: (1, 1),
+            enough: None,
             mark: mark.map(String::from),
             expected,
         }

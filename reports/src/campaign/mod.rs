@@ -173,6 +173,7 @@ mod sample {
             rate: 30.0,
             settings: Settings::default(),
             seeds: (1, 20),
+            enough: None,
             mark: None,
             expected,
         }

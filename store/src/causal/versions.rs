@@ -129,8 +129,8 @@ impl Versions {
     pub fn merge(&mut self, news: Vec<Siblings>) -> Vec<Siblings> {
         let mut changed = Vec::new();
         for (slot, versions) in news {
-            let fresh = versions.into_iter().filter(|version| self.take(&slot, version.clone())).count();
-            if fresh > 0 {
+            let fresh = versions.into_iter().fold(false, |fresh, version| self.take(&slot, version) | fresh);
+            if fresh {
                 changed.push((slot.clone(), self.get(&slot).to_vec()));
             }
         }

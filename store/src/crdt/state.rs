@@ -21,7 +21,7 @@ pub struct State {
 impl State {
     /// Joins another state. `sloppily` is the deliberate bug.
     pub fn join(&mut self, other: State, sloppily: bool) {
-        self.cells.merge_all(other.cells.all());
+        self.cells.join(&other.cells);
         self.elements.join(&other.elements);
         self.accounts.join(other.accounts, sloppily);
     }
