@@ -1,0 +1,230 @@
+//! Who belongs to the cluster, and how that changes: configurations in the log, joint consensus, learners (Ongaro and Ousterhout 2014,
+//! section 6; Ongaro 2014, chapter 4).
+//!
+//! A configuration counts from the moment at which it is in the log. Between an old and a new one lies a joint one, in which
+//! elections and commitment need a majority of both. A leader changes one thing at a time, and nothing before it has committed in its
+//! own term. A newcomer learns first: it is told everything and counts for nothing until it has it all.
+//!
+//! A machine that was replaced has forgotten what it promised, so it must not be taken for its predecessor. Its name is its
+//! place in the cluster and the number of the dismissal that made room for it, and nobody counts its word who has not
+//! heard of that dismissal.
+
+use super::log::Command;
+use super::{Clock, Held, Index, Message, Raft, Role, Sign};
+use harness::{NodeId, Outbox};
+use serde::{Deserialize, Serialize};
+
+/// A configuration. Sets of nodes are bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Members {
+    /// Whose votes and copies count.
+    voters: u32,
+    /// Whose count beside them, by themselves, while a change is under way; nobody's at any other time.
+    outgoing: u32,
+    /// Who is told everything and counts for nothing yet.
+    learners: u32,
+    /// The number of the latest dismissal that was begun.
+    asked: u64,
+    /// The number of the latest one that is done.
+    pub number: u64,
+}
+
+fn bit(node: NodeId) -> u32 {
+    1 << node.0
+}
+
+impl Members {
+    /// What a cluster of so many begins with: all of them vote.
+    pub fn first(nodes: u8) -> Members {
+        Members { voters: u32::MAX >> (32 - u32::from(nodes)), outgoing: 0, learners: 0, asked: 0, number: 0 }
+    }
+    /// Those whose word counts, when nothing is under way.
+    pub fn voters(&self) -> u32 {
+        self.voters
+    }
+    /// Does the word of this one count?
+    pub fn counts(&self, node: NodeId) -> bool {
+        (self.voters | self.outgoing) & bit(node) != 0
+    }
+    /// Is it told what is in the log?
+    pub fn has(&self, node: NodeId) -> bool {
+        (self.voters | self.outgoing | self.learners) & bit(node) != 0
+    }
+    /// Are these, as bits, a majority? Of both, while a change is under way.
+    pub fn agree(&self, nodes: u32) -> bool {
+        let most = |of: u32| (nodes & of).count_ones() * 2 > of.count_ones();
+        most(self.voters) && (self.outgoing == 0 || most(self.outgoing))
+    }
+    /// The largest number that a majority has reached; of both, while a change is under way.
+    pub fn reached(&self, numbers: &[u64]) -> u64 {
+        let by = |of: u32| {
+            let members = (0..).zip(numbers).filter(|(node, _)| of & 1 << node != 0).map(|(_, number)| *number);
+            let mut sorted: smallvec::SmallVec<[u64; 8]> = members.collect();
+            sorted.sort_unstable();
+            sorted[(sorted.len() - 1) / 2]
+        };
+        if self.outgoing == 0 { by(self.voters) } else { by(self.voters).min(by(self.outgoing)) }
+    }
+    /// What a change that is under way leads to.
+    fn done(self) -> Members {
+        Members { outgoing: 0, number: self.asked, ..self }
+    }
+    /// Nothing is under way, and nobody waits.
+    fn settled(&self) -> bool {
+        self.outgoing | self.learners == 0
+    }
+    fn learning(&self) -> impl Iterator<Item = NodeId> + use<> {
+        let learners = self.learners;
+        (0..32).map(NodeId).filter(move |node| learners & bit(*node) != 0)
+    }
+}
+
+impl Raft {
+    /// The latest configuration of the log, committed or not.
+    pub(super) fn members(&self) -> Members {
+        self.log.members().unwrap_or_else(|| Members::first(self.config.nodes))
+    }
+
+    /// Does the word of this machine count, as far as it knows? A newcomer's place may still be its predecessor's.
+    pub(super) fn counts(&self) -> bool {
+        self.members().counts(self.id) && self.is_known()
+    }
+
+    /// Has it heard of the dismissal that made room for it? True of every machine that was there from the beginning.
+    pub(super) fn is_known(&self) -> bool {
+        self.members().number >= self.since
+    }
+
+    /// Asks everybody to be let in, unless it knows that it is not wanted. It will ask again.
+    pub(super) fn ask_in(&mut self) {
+        if self.since > 0 {
+            let join = Message::Join { since: self.since };
+            self.peers().for_each(|peer| self.holding.push(Held::Send(peer, join.clone())));
+        }
+    }
+
+    /// May a leader change anything now? The configuration before must be committed, and so must something of its own term: until then
+    /// another leader may have changed it already.
+    fn may_change(&self) -> bool {
+        let Role::Leader(lead) = &self.role else { return false };
+        self.commit >= lead.noop.max(self.log.changed()) && self.members().outgoing == 0
+    }
+
+    /// An operator wants these to leave, all in one change.
+    pub(super) fn take_out(&mut self, nodes: &[NodeId], number: u64, out: &mut Outbox<Raft>) {
+        let (old, leaving) = (self.members(), nodes.iter().fold(0, |bits, node| bits | bit(*node)));
+        let voters = old.voters & !leaving;
+        if self.config.bugs.rejoins_as_voter || !self.may_change() || number <= old.asked || voters == 0 {
+            return;
+        }
+        self.change(Members { voters, learners: old.learners & !leaving, asked: number, ..old }, out);
+    }
+
+    /// A new machine asks to be let in. A leader lets it learn, once it knows that its predecessor has left.
+    pub(super) fn asked_in(&mut self, from: NodeId, since: u64, out: &mut Outbox<Raft>) {
+        let old = self.members();
+        if !self.may_change() || since > old.number || old.has(from) {
+            return;
+        }
+        self.meet(from, since);
+        self.change(Members { learners: old.learners | bit(from), ..old }, out);
+    }
+
+    /// Is this a machine that the configuration knows, and the latest in its place? What was known of an earlier one is forgotten.
+    pub(super) fn meet(&mut self, node: NodeId, since: u64) -> bool {
+        let known = since <= self.members().number;
+        let Role::Leader(lead) = &mut self.role else { return false };
+        known && lead.meet(node, since)
+    }
+
+    /// Goes on with what is under way, one step at a time.
+    pub(super) fn change_on(&mut self, out: &mut Outbox<Raft>) {
+        let old = self.members();
+        if old.settled() && old.counts(self.id) {
+            return;
+        }
+        let Role::Leader(lead) = &self.role else { return };
+        if self.commit < lead.noop.max(self.log.changed()) {
+            return;
+        }
+        if old.outgoing != 0 {
+            return self.write_members(old.done(), out);
+        }
+        if !old.counts(self.id) {
+            return self.abdicate(out);
+        }
+        let ready = old.learning().filter(|node| lead.has_copied(*node, self.commit));
+        let ready = ready.fold(0, |bits, node| bits | bit(node));
+        if ready != 0 {
+            self.change(Members { voters: old.voters | ready, learners: old.learners & !ready, ..old }, out);
+        }
+    }
+
+    /// Begins a change: where it moves votes, with a joint configuration.
+    fn change(&mut self, next: Members, out: &mut Outbox<Raft>) {
+        let old = self.members();
+        if next.voters == old.voters {
+            return self.write_members(next.done(), out);
+        }
+        if self.config.bugs.two_at_once {
+            if (next.voters ^ old.voters).count_ones() > 1 {
+                self.stray(out);
+            }
+            return self.write_members(next.done(), out);
+        }
+        out.mark(Sign::Joint);
+        self.write_members(Members { outgoing: old.voters, ..next }, out);
+    }
+
+    fn write_members(&mut self, next: Members, out: &mut Outbox<Raft>) {
+        self.add(Command::Members(next));
+        self.broadcast(out);
+    }
+
+    /// A leader that belongs to the cluster no more has committed that, says so, and leads no more.
+    fn abdicate(&mut self, out: &mut Outbox<Raft>) {
+        self.broadcast(out);
+        out.cancel_timer(Clock::Heartbeat);
+        self.step_down(out);
+        self.leader = None;
+    }
+
+    /// Who belonged to the cluster after the entry at `index`, which is applied.
+    pub(super) fn members_at(&self, index: Index) -> Members {
+        self.log.members_at(index).unwrap_or_else(|| Members::first(self.config.nodes))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FIVE: u32 = 0b11111;
+
+    #[test]
+    fn while_a_change_is_under_way_both_majorities_are_needed() {
+        let settled = Members::first(5);
+        let joint = Members { voters: 0b00111, outgoing: FIVE, ..settled };
+        assert_eq!(settled.voters, FIVE);
+        for (agreed, one, both) in
+            [(0b00011, false, false), (0b11100, true, false), (0b00111, true, true), (0b11001, true, false)]
+        {
+            assert_eq!((settled.agree(agreed), joint.agree(agreed)), (one, both), "{agreed:05b}");
+        }
+        assert_eq!(settled.reached(&[9, 1, 7, 8, 6]), 7);
+        assert_eq!(joint.reached(&[9, 1, 7, 8, 6]), 7);
+        assert_eq!(joint.reached(&[9, 9, 1, 1, 1]), 1, "the old majority has not");
+        assert_eq!(joint.reached(&[1, 1, 9, 9, 9]), 1, "the new majority has not");
+        let alone = Members { voters: 0b00100, ..settled };
+        assert_eq!((alone.reached(&[9, 9, 3, 9, 9]), alone.agree(0b11011)), (3, false));
+    }
+
+    #[test]
+    fn a_learner_is_told_and_counts_for_nothing() {
+        let members = Members { voters: 0b011, learners: 0b100, ..Members::first(3) };
+        let learner = NodeId(2);
+        assert_eq!((members.has(learner), members.counts(learner)), (true, false));
+        assert_eq!(members.reached(&[5, 4, 9]), 4);
+        assert!(!members.agree(0b101));
+    }
+}
