@@ -30,7 +30,11 @@ pub const REBALANCE_HALVES: Nemesis = Nemesis {
             rng.shuffle(&mut nodes);
             let moves = |node| Fault::Rebalance(Target::Node(node));
             let lasts = round.lasts.since(unit * ALONE);
-            strikes.extend(nodes.into_iter().take(2).map(|node| Strike { when: When::At(start), fault: moves(node), lasts }));
+            strikes.extend(nodes.into_iter().take(2).map(|node| Strike {
+                when: When::At(start),
+                fault: moves(node),
+                lasts,
+            }));
         }
         strikes
     },

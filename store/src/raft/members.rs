@@ -198,8 +198,58 @@ impl Raft {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use harness::{Outcome, Reason, Reply, Run};
 
     const FIVE: u32 = 0b11111;
+
+    /// Three nodes that n1 leads, and what comes then.
+    fn played(lines: &str) -> Run {
+        let text = format!("design raft\nworkload register\nnodes 3\nfire n1 election\nsettle\n{lines}");
+        let run = crate::mutants::play("t.txt", &text, &[]).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(run.findings().count(), 0);
+        run
+    }
+
+    fn outcomes(run: &Run) -> Vec<Outcome> {
+        run.history.calls().iter().filter_map(|call| call.outcome.cloned()).collect()
+    }
+
+    fn hit(run: &Run, name: &str) -> usize {
+        run.history.marks().filter(|(_, _, mark)| *mark == name).count()
+    }
+
+    #[test]
+    fn a_new_machine_learns_everything_and_then_counts() {
+        let run = played(
+            "client 0 n1 write x 1\nsettle\ndismiss n1 n3\nsettle\nreplace n3\nsettle\nkill n2\nclient 1 n1 read x\nsettle",
+        );
+        assert_eq!(outcomes(&run), [Outcome::Ok(Reply::Done), Outcome::Ok(Reply::Value(Some(1)))]);
+        assert_eq!(hit(&run, "joint"), 2, "it leaves, and it comes back");
+    }
+
+    #[test]
+    fn a_machine_that_was_replaced_too_early_counts_for_nothing_until_its_dismissal_is_known() {
+        let alone = "kill n2\ndismiss n1 n3\nreplace n3\nsettle\nclient 0 n1 write x 1\nsettle";
+        assert_eq!(outcomes(&played(alone)), [], "n1 and a machine without memory are no majority");
+        let run = played(&format!("{alone}\nstart n2\nfire n1 heartbeat\nsettle\nfire n1 heartbeat\nsettle"));
+        assert_eq!(outcomes(&run), [Outcome::Ok(Reply::Done)]);
+    }
+
+    #[test]
+    fn a_leader_that_leaves_leads_no_more_once_that_is_committed() {
+        let leaves = "dismiss n1 n1\nsettle\nclient 0 n1 read x\nfire n1 election\nsettle\n";
+        let run = played(&format!("{leaves}fire n2 election\nsettle\nclient 1 n2 write x 2\nsettle"));
+        let [refused, done] = &outcomes(&run)[..] else { panic!("two answers: {:?}", outcomes(&run)) };
+        assert!(matches!(refused, Outcome::Failed(Reason::NotLeader { .. })), "{refused:?}");
+        assert_eq!((done, hit(&run, "elected")), (&Outcome::Ok(Reply::Done), 2));
+    }
+
+    #[test]
+    fn whoever_has_left_deposes_nobody() {
+        let left = "cut n1 n3\ncut n2 n3\ndismiss n1 n3\nsettle\nheal\nfire n3 election\nfire n3 election\nsettle\n";
+        let run = played(&format!("{left}client 0 n1 write x 1\nsettle"));
+        assert_eq!((outcomes(&run), hit(&run, "elected")), (vec![Outcome::Ok(Reply::Done)], 1));
+    }
 
     #[test]
     fn while_a_change_is_under_way_both_majorities_are_needed() {

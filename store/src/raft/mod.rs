@@ -131,7 +131,10 @@ const SWITCHES: &[Switch] = &[
     Switch { name: "vote-for-any-log", about: "a node votes for a candidate whose log is behind its own" },
     Switch { name: "read-uncommitted", about: "a leader answers reads from the end of its log, committed or not" },
     Switch { name: "snapshot-without-sessions", about: "a snapshot leaves out what client sessions were told" },
-    Switch { name: "two-at-once", about: "members change without a joint phase, two at a time, by the new majority alone" },
+    Switch {
+        name: "two-at-once",
+        about: "members change without a joint phase, two at a time, by the new majority alone",
+    },
     Switch { name: "rejoins-as-voter", about: "a replaced machine takes its predecessor's place and vote at once" },
 ];
 

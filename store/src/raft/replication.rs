@@ -1,7 +1,7 @@
 //! Entries, commitment and snapshots.
 
-use super::reads::{Lease, Reads};
 use super::log::Command;
+use super::reads::{Lease, Reads};
 use super::{Clock, Entry, Held, Index, Message, Raft, Role, Sign, Snapshot, Term, extend};
 use crate::machine::Applied;
 use harness::{NodeId, Op, Outbox, Outcome, Reason, RequestId};
