@@ -40,7 +40,7 @@ impl<N: Node> Simulator<N> {
     }
 
     fn look_at(&mut self, at: Time) {
-        if !std::mem::replace(&mut self.operator.looks, true) && N::newcomer(0).is_some() {
+        if N::newcomer(0).is_some() && !std::mem::replace(&mut self.operator.looks, true) {
             self.queue.push(at, Event::Operate);
         }
     }

@@ -41,7 +41,8 @@ pub fn reexec_if_needed() -> Result<()> {
     }
     // Asked with another program first, since nobody comes back from an `exec` to tell why it failed.
     user_namespace().map_err(|user| forbidden(format!("directly: {why}; as root of a user namespace: {user}")))?;
-    let program = env::current_exe().map_err(|error| forbidden(format!("this program does not find itself: {error}")))?;
+    let program =
+        env::current_exe().map_err(|error| forbidden(format!("this program does not find itself: {error}")))?;
     let error = Command::new("unshare")
         .args(["--user", "--map-root-user", "--"])
         .arg(program)

@@ -10,7 +10,7 @@
 //! heard of that dismissal.
 
 use super::log::Command;
-use super::{Clock, Held, Index, Message, Raft, Role, Sign};
+use super::{Held, Index, Message, Raft, Role, Sign};
 use harness::{NodeId, Outbox};
 use serde::{Deserialize, Serialize};
 
@@ -184,7 +184,6 @@ impl Raft {
     /// A leader that belongs to the cluster no more has committed that, says so, and leads no more.
     fn abdicate(&mut self, out: &mut Outbox<Raft>) {
         self.broadcast(out);
-        out.cancel_timer(Clock::Heartbeat);
         self.step_down(out);
         self.leader = None;
     }
