@@ -136,10 +136,10 @@ pub trait Node: Clone + Debug + Hash + Eq + 'static {
         let _ = number;
         None
     }
-    /// An operator wants these nodes to leave the cluster, all in one change, under this number. Numbers grow; whoever was dismissed
-    /// under an earlier one and has not left is named again. A node that cannot do it now does nothing: it is told again and again.
-    fn dismiss(&mut self, clock: LocalClock, nodes: &[NodeId], number: u64, out: &mut Outbox<Self>) {
-        let _ = (clock, nodes, number, out);
+    /// An operator wants these nodes to leave the cluster, all in one change, each under the number of its dismissal. Numbers grow;
+    /// whoever has not left is named again. A node that cannot do it now does nothing: it is told again and again.
+    fn dismiss(&mut self, clock: LocalClock, leaving: &[(NodeId, u64)], out: &mut Outbox<Self>) {
+        let _ = (clock, leaving, out);
     }
     /// Who belongs to the cluster, as far as this node knows for sure; `None` where members never change.
     fn membership(&self) -> Option<Membership> {

@@ -98,10 +98,10 @@ impl<N: Node> World<N> {
         &mut self,
         id: NodeId,
         clock: LocalClock,
-        (nodes, number): (&[NodeId], u64),
+        leaving: &[(NodeId, u64)],
         out: &mut Outbox<N>,
     ) -> Result<(), Panicked> {
-        self.at(id, |node| node.dismiss(clock, nodes, number, out))
+        self.at(id, |node| node.dismiss(clock, leaving, out))
     }
     fn at(&mut self, id: NodeId, step: impl FnOnce(&mut N)) -> Result<(), Panicked> {
         if self.node(id).is_none() {

@@ -386,7 +386,8 @@ impl<N: Node> Stage<N> {
             let strike = self.began(Fault::Rebalance(Target::Node(*node)));
             self.dismissed.insert(*node, (strike, number));
         }
-        let told = self.world.dismiss(at, self.clock(at), (nodes, number), &mut self.outbox);
+        let leaving: Vec<(NodeId, u64)> = nodes.iter().map(|node| (*node, number)).collect();
+        let told = self.world.dismiss(at, self.clock(at), &leaving, &mut self.outbox);
         self.stepped(at, told);
         Ok(())
     }

@@ -8,7 +8,7 @@ use super::{Event, Simulator};
 use crate::fault::Effect;
 use crate::node::{Node, NodeId};
 use crate::time::Time;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 /// Everybody who is moved, or was, in the order of their dismissals, which are numbered from 1.
 #[derive(Debug, Default)]
@@ -52,7 +52,7 @@ impl<N: Node> Simulator<N> {
             let (leaver, number) = (&self.operator.leavers[place], place as u64 + 1);
             let node = leaver.node;
             match (leaver.replaced, leaver.back) {
-                (None, _) if self.has_left(number) => self.replace(node, number),
+                (None, _) if self.has_left(self.latest(node)) => self.replace(node, self.latest(node)),
                 (Some(_), None) if self.is_back(node, number) => {
                     let back = Some((self.now, self.seen.answered_in_all()));
                     self.operator.leavers[place].back = back;
@@ -69,19 +69,25 @@ impl<N: Node> Simulator<N> {
     /// Tells whoever leads who is to leave.
     fn order(&mut self) {
         let staying = |leaver: &Leaver| leaver.replaced.is_none();
-        let Some(last) = self.operator.leavers.iter().rposition(staying) else { return };
-        let leaving: BTreeSet<NodeId> =
-            self.operator.leavers.iter().filter(|leaver| staying(leaver)).map(|leaver| leaver.node).collect();
-        let leaving: Vec<NodeId> = leaving.into_iter().collect();
+        let numbered = self.operator.leavers.iter().zip(1..).filter(|(leaver, _)| staying(leaver));
+        // Whoever is dismissed twice leaves for both, under the later number.
+        let leaving: BTreeMap<NodeId, u64> = numbered.map(|(leaver, number)| (leaver.node, number)).collect();
+        let leaving: Vec<(NodeId, u64)> = leaving.into_iter().collect();
         for node in (0..self.world.len() as u8).map(NodeId) {
             let machine = &self.machines[node.index()];
             if machine.paused == 0 && self.world.view(node).is_some_and(|view| view.leads) {
                 let clock = machine.clock(self.now);
                 let mut outbox = self.spare.pop().unwrap_or_default();
-                let stepped = self.world.dismiss(node, clock, (&leaving, last as u64 + 1), &mut outbox);
+                let stepped = self.world.dismiss(node, clock, &leaving, &mut outbox);
                 self.stepped(node, stepped, outbox);
             }
         }
+    }
+
+    /// The number of a node's latest dismissal.
+    fn latest(&self, node: NodeId) -> u64 {
+        let place = self.operator.leavers.iter().rposition(|leaver| leaver.node == node);
+        place.expect("it was dismissed") as u64 + 1
     }
 
     fn has_left(&self, number: u64) -> bool {
@@ -102,10 +108,8 @@ impl<N: Node> Simulator<N> {
         self.world.replace(node, number);
         self.start(node);
         // Whoever was dismissed twice meanwhile has moved for both.
-        for (leaver, of) in self.operator.leavers.iter_mut().zip(1..) {
-            if leaver.node == node && of <= number && leaver.replaced.is_none() {
-                leaver.replaced = Some(self.now);
-            }
+        for leaver in self.operator.leavers.iter_mut().filter(|leaver| leaver.node == node) {
+            leaver.replaced.get_or_insert(self.now);
         }
     }
 

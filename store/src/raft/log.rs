@@ -59,12 +59,12 @@ pub struct Log {
 impl Log {
     /// Who belongs to the cluster by the latest entry that says so; `None` if none ever did.
     pub fn members(&self) -> Option<Members> {
-        self.changes.last().map(|(_, members)| *members).or(self.snapshot.members)
+        self.changes.last().map(|(_, members)| members).or(self.snapshot.members.as_ref()).cloned()
     }
     /// The same by the entries up to `index`, which is not before the snapshot.
     pub fn members_at(&self, index: Index) -> Option<Members> {
         let change = self.changes.iter().rev().find(|(of, _)| *of <= index);
-        change.map(|(_, members)| *members).or(self.snapshot.members)
+        change.map(|(_, members)| members).or(self.snapshot.members.as_ref()).cloned()
     }
     /// The latest entry behind the snapshot that changes who belongs to the cluster; 0 if there is none.
     pub fn changed(&self) -> Index {
@@ -96,8 +96,8 @@ impl Log {
     }
     /// Adds one entry at the end.
     pub fn push(&mut self, entry: Entry) {
-        if let Command::Members(members) = entry.command {
-            self.changes.push((self.last() + 1, members));
+        if let Command::Members(members) = &entry.command {
+            self.changes.push((self.last() + 1, members.clone()));
         }
         self.entries.push(entry);
     }
@@ -163,5 +163,33 @@ impl Durable {
             self.log.truncate(after);
             entries.into_iter().for_each(|entry| self.log.push(entry));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_belongs_to_the_cluster_follows_the_log_through_truncation_snapshot_and_restart() {
+        let noop = || Entry { term: 1, command: Command::Noop };
+        let of = |nodes| Entry { term: 1, command: Command::Members(Members::first(nodes)) };
+        let (mut log, mut disk) = (Log::default(), Durable::default());
+        let entries = vec![noop(), of(3), noop(), of(2), of(4)];
+        entries.iter().cloned().for_each(|entry| log.push(entry));
+        disk.fold(Record { entries: Some((0, entries)), ..Record::default() });
+        assert_eq!((log.members(), log.changed()), (Some(Members::first(4)), 5));
+        assert_eq!((log.members_at(1), log.members_at(3)), (None, Some(Members::first(3))));
+        log.truncate(4);
+        disk.fold(Record { entries: Some((4, Vec::new())), ..Record::default() });
+        assert_eq!((log.members(), log.changed()), (Some(Members::first(2)), 4));
+        let snapshot = Arc::new(Snapshot { index: 3, term: 1, members: log.members_at(3), ..Snapshot::default() });
+        log.compact(snapshot.clone());
+        disk.fold(Record { snapshot: Some(snapshot), ..Record::default() });
+        assert_eq!((log.members(), log.members_at(3)), (Some(Members::first(2)), Some(Members::first(3))));
+        log.truncate(3);
+        assert_eq!((log.members(), log.changed()), (Some(Members::first(3)), 0));
+        disk.fold(Record { entries: Some((3, Vec::new())), ..Record::default() });
+        assert_eq!(disk.log, log);
     }
 }

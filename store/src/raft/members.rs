@@ -6,16 +6,17 @@
 //! own term. A newcomer learns first: it is told everything and counts for nothing until it has it all.
 //!
 //! A machine that was replaced has forgotten what it promised, so it must not be taken for its predecessor. Its name is its
-//! place in the cluster and the number of the dismissal that made room for it, and nobody counts its word who has not
-//! heard of that dismissal.
+//! place in the cluster and the number of the dismissal that made room for it. A configuration says which machine is meant in
+//! each place, and nobody counts the word of another one.
 
 use super::log::Command;
 use super::{Held, Index, Message, Raft, Role, Sign};
 use harness::{NodeId, Outbox};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// A configuration. Sets of nodes are bits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Members {
     /// Whose votes and copies count.
     voters: u32,
@@ -23,10 +24,11 @@ pub struct Members {
     outgoing: u32,
     /// Who is told everything and counts for nothing yet.
     learners: u32,
-    /// The number of the latest dismissal that was begun.
-    asked: u64,
-    /// The number of the latest one that is done.
-    pub number: u64,
+    /// Who leaves in the change that is under way, each by the number of its dismissal.
+    leaving: Vec<(NodeId, u64)>,
+    /// Which machine is meant in each place: the number of the dismissal that made room for it. Places that are not listed
+    /// have the machines that were there from the beginning.
+    machines: BTreeMap<NodeId, u64>,
 }
 
 fn bit(node: NodeId) -> u32 {
@@ -36,7 +38,16 @@ fn bit(node: NodeId) -> u32 {
 impl Members {
     /// What a cluster of so many begins with: all of them vote.
     pub fn first(nodes: u8) -> Members {
-        Members { voters: u32::MAX >> (32 - u32::from(nodes)), outgoing: 0, learners: 0, asked: 0, number: 0 }
+        let voters = u32::MAX >> (32 - u32::from(nodes));
+        Members { voters, outgoing: 0, learners: 0, leaving: Vec::new(), machines: BTreeMap::new() }
+    }
+    /// The number of the latest dismissal that is done; 0 before the first one.
+    pub fn number(&self) -> u64 {
+        self.machines.values().copied().max().unwrap_or(0)
+    }
+    /// Is this the machine that is meant in that place?
+    pub fn means(&self, node: NodeId, since: u64) -> bool {
+        self.machines.get(&node).copied().unwrap_or(0) == since
     }
     /// Those whose word counts, when nothing is under way.
     pub fn voters(&self) -> u32 {
@@ -66,8 +77,9 @@ impl Members {
         if self.outgoing == 0 { by(self.voters) } else { by(self.voters).min(by(self.outgoing)) }
     }
     /// What a change that is under way leads to.
-    fn done(self) -> Members {
-        Members { outgoing: 0, number: self.asked, ..self }
+    fn done(mut self) -> Members {
+        self.machines.extend(self.leaving.drain(..));
+        Members { outgoing: 0, ..self }
     }
     /// Nothing is under way, and nobody waits.
     fn settled(&self) -> bool {
@@ -87,12 +99,12 @@ impl Raft {
 
     /// Does the word of this machine count, as far as it knows? A newcomer's place may still be its predecessor's.
     pub(super) fn counts(&self) -> bool {
-        self.members().counts(self.id) && self.is_known()
+        self.members().counts(self.id) && self.is_meant()
     }
 
-    /// Has it heard of the dismissal that made room for it? True of every machine that was there from the beginning.
-    pub(super) fn is_known(&self) -> bool {
-        self.members().number >= self.since
+    /// Is it the machine that its own log means in its place?
+    pub(super) fn is_meant(&self) -> bool {
+        self.members().means(self.id, self.since)
     }
 
     /// Asks everybody to be let in, unless it knows that it is not wanted. It will ask again.
@@ -111,30 +123,35 @@ impl Raft {
     }
 
     /// An operator wants these to leave, all in one change.
-    pub(super) fn take_out(&mut self, nodes: &[NodeId], number: u64, out: &mut Outbox<Raft>) {
-        let (old, leaving) = (self.members(), nodes.iter().fold(0, |bits, node| bits | bit(*node)));
-        let voters = old.voters & !leaving;
-        if self.config.bugs.rejoins_as_voter || !self.may_change() || number <= old.asked || voters == 0 {
+    pub(super) fn take_out(&mut self, leaving: &[(NodeId, u64)], out: &mut Outbox<Raft>) {
+        let old = self.members();
+        let gone = leaving.iter().fold(0, |bits, (node, _)| bits | bit(*node));
+        let (voters, learners) = (old.voters & !gone, old.learners & !gone);
+        let news = leaving.iter().any(|(node, number)| !old.means(*node, *number));
+        if self.config.bugs.rejoins_as_voter || !self.may_change() || !news || voters == 0 {
             return;
         }
-        self.change(Members { voters, learners: old.learners & !leaving, asked: number, ..old }, out);
+        self.change(Members { voters, learners, leaving: leaving.to_vec(), ..old }, out);
     }
 
     /// A new machine asks to be let in. A leader lets it learn, once it knows that its predecessor has left.
     pub(super) fn asked_in(&mut self, from: NodeId, since: u64, out: &mut Outbox<Raft>) {
         let old = self.members();
-        if !self.may_change() || since > old.number || old.has(from) {
+        if !self.may_change() || !old.means(from, since) || old.has(from) {
             return;
         }
         self.meet(from, since);
         self.change(Members { learners: old.learners | bit(from), ..old }, out);
     }
 
-    /// Is this a machine that the configuration knows, and the latest in its place? What was known of an earlier one is forgotten.
+    /// Is this the machine that the configuration means in its place? What was known of an earlier one is forgotten.
     pub(super) fn meet(&mut self, node: NodeId, since: u64) -> bool {
-        let known = since <= self.members().number;
+        let meant = self.members().means(node, since);
         let Role::Leader(lead) = &mut self.role else { return false };
-        known && lead.meet(node, since)
+        if meant {
+            lead.meet(node, since);
+        }
+        meant
     }
 
     /// Goes on with what is under way, one step at a time.
@@ -253,7 +270,7 @@ mod tests {
     #[test]
     fn while_a_change_is_under_way_both_majorities_are_needed() {
         let settled = Members::first(5);
-        let joint = Members { voters: 0b00111, outgoing: FIVE, ..settled };
+        let joint = Members { voters: 0b00111, outgoing: FIVE, ..settled.clone() };
         assert_eq!(settled.voters, FIVE);
         for (agreed, one, both) in
             [(0b00011, false, false), (0b11100, true, false), (0b00111, true, true), (0b11001, true, false)]

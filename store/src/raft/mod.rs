@@ -205,16 +205,16 @@ impl Node for Raft {
         Some(Record { since: Some(number), ..Record::default() })
     }
 
-    fn dismiss(&mut self, clock: LocalClock, nodes: &[NodeId], number: u64, out: &mut Outbox<Raft>) {
+    fn dismiss(&mut self, clock: LocalClock, leaving: &[(NodeId, u64)], out: &mut Outbox<Raft>) {
         self.look_at(clock);
-        self.take_out(nodes, number, out);
+        self.take_out(leaving, out);
         self.flush(out);
     }
 
     fn membership(&self) -> Option<Membership> {
         let members = self.members_at(self.applied);
         // The deliberate bug needs nobody's word that a machine has left.
-        let number = if self.config.bugs.rejoins_as_voter { u64::MAX } else { members.number };
+        let number = if self.config.bugs.rejoins_as_voter { u64::MAX } else { members.number() };
         Some(Membership { number, voters: members.voters() })
     }
 }
@@ -267,7 +267,7 @@ impl Raft {
         match message {
             Message::Vote { term, end } => self.asked_for_vote(from, term, end, out),
             Message::VoteReply { term, granted, since } => {
-                if granted && term == self.term && since <= self.members().number {
+                if granted && term == self.term && self.members().means(from, since) {
                     self.count_vote(from, out);
                 }
             }

@@ -107,7 +107,7 @@ impl Raft {
     /// before that entry.
     pub(super) fn open_up(&mut self, commit: Index, out: &mut Outbox<Raft>) {
         // A newcomer may at first hear a deposed leader, who has not heard of it.
-        let fresh = self.applied >= commit && self.log.term(commit) == Some(self.term) && self.is_known();
+        let fresh = self.applied >= commit && self.log.term(commit) == Some(self.term) && self.is_meant();
         if self.config.reads != Reads::AtHome || self.serving || !fresh {
             return;
         }

@@ -19,7 +19,7 @@ pub struct Lead {
     pub(super) round: u64,
     /// The latest round that was acknowledged, by node.
     pub(super) acknowledged: Vec<u64>,
-    /// By node, the latest machine that was heard in its place: the number of the dismissal that made room for it.
+    /// By node, the machine of which all this is known: the number of the dismissal that made room for it.
     since: Vec<u64>,
     /// The entry with which the term began.
     pub(super) noop: Index,
@@ -47,13 +47,12 @@ impl Lead {
             waiting: BTreeMap::new(),
         }
     }
-    /// Is this the latest machine in its place? Of a new one nothing is known yet.
-    pub fn meet(&mut self, node: NodeId, since: u64) -> bool {
+    /// This machine is meant in its place. If it was another one before, nothing is known of it yet.
+    pub fn meet(&mut self, node: NodeId, since: u64) {
         let place = node.index();
-        if since > self.since[place] {
+        if since != self.since[place] {
             (self.since[place], self.next[place], self.matched[place], self.acknowledged[place]) = (since, 1, 0, 0);
         }
-        since == self.since[place]
     }
     /// Has this node everything up to `index`?
     pub fn has_copied(&self, node: NodeId, index: Index) -> bool {
