@@ -72,7 +72,10 @@ impl<N: Node> Simulator<N> {
         let numbered = self.operator.leavers.iter().zip(1..).filter(|(leaver, _)| staying(leaver));
         // Whoever is dismissed twice leaves for both, under the later number.
         let leaving: BTreeMap<NodeId, u64> = numbered.map(|(leaver, number)| (leaver.node, number)).collect();
-        let leaving: Vec<(NodeId, u64)> = leaving.into_iter().collect();
+        let mut leaving: Vec<(NodeId, u64)> = leaving.into_iter().collect();
+        // A minority at a time, oldest first: somebody must be left to take the others out.
+        leaving.sort_by_key(|(_, number)| *number);
+        leaving.truncate(((self.world.len() - 1) / 2).max(1));
         for node in (0..self.world.len() as u8).map(NodeId) {
             let machine = &self.machines[node.index()];
             if machine.paused == 0 && self.world.view(node).is_some_and(|view| view.leads) {
