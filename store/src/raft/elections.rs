@@ -36,7 +36,7 @@ impl Raft {
 
     pub(super) fn campaign(&mut self, out: &mut Outbox<Raft>) {
         self.leader = None;
-        if !self.counts() {
+        if !self.stands() {
             self.ask_in();
             return self.await_leader(out);
         }

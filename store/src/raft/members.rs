@@ -102,6 +102,14 @@ impl Raft {
         self.members().counts(self.id) && self.is_meant()
     }
 
+    /// May it stand for election? Whoever leaves may, as long as it does not know that to be committed: if nobody else has
+    /// the entry that says so, a majority may need its log (Ongaro 2014, section 4.2.2).
+    pub(super) fn stands(&self) -> bool {
+        let (change, since) = (self.log.changed(), self.since);
+        let before = || Some(self.members_at(change - 1)).filter(|before| before.means(self.id, since));
+        self.counts() || change > self.commit && before().is_some_and(|before| before.counts(self.id))
+    }
+
     /// Is it the machine that its own log means in its place?
     pub(super) fn is_meant(&self) -> bool {
         self.members().means(self.id, self.since)
@@ -258,6 +266,16 @@ mod tests {
         let [refused, done] = &outcomes(&run)[..] else { panic!("two answers: {:?}", outcomes(&run)) };
         assert!(matches!(refused, Outcome::Failed(Reason::NotLeader { .. })), "{refused:?}");
         assert_eq!((done, hit(&run, "elected")), (&Outcome::Ok(Reply::Done), 2));
+    }
+
+    #[test]
+    fn whoever_leaves_may_be_needed_until_that_is_committed() {
+        let alone = "dismiss n1 n3\nsettle\ndismiss n1 n1\nsync n1\ndeliver n1 n2\nsync n2\ndeliver n2 n1\ndrop n1 n2\nsync n1 all\n";
+        let behind = format!("{alone}fire n2 election\nsettle n1 n2\n");
+        assert_eq!(hit(&played(&behind), "elected"), 1, "n1 must agree, and has the longer log");
+        let again = format!("{behind}fire n1 election\nsettle n1 n2\n");
+        let run = played(&format!("{again}fire n2 election\nsettle\nclient 0 n2 write x 1\nsettle"));
+        assert_eq!((outcomes(&run), hit(&run, "elected")), (vec![Outcome::Ok(Reply::Done)], 3));
     }
 
     #[test]
