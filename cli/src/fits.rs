@@ -88,6 +88,11 @@ pub fn strikes(strikes: &[Strike], nodes: u8, tier: Tier) -> Result<(), Usage> {
             Fault::PowerLoss(_) if tier == Tier::Local => {
                 return wrong("a loss of power cannot be done to real processes: use --tier sim".to_string());
             }
+            Fault::Rebalance(_) if tier == Tier::Local => {
+                return wrong(
+                    "the members of a cluster of real processes cannot be changed: use --tier sim".to_string(),
+                );
+            }
             _ => {}
         }
     }

@@ -29,6 +29,8 @@ const SEEN_BY: &[(&str, bool, bool)] = &[
     ("vote-for-any-log", true, true),
     ("read-uncommitted", true, false),
     ("snapshot-without-sessions", true, false),
+    ("two-at-once", true, true),
+    ("rejoins-as-voter", true, true),
 ];
 
 #[test]

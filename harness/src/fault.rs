@@ -30,6 +30,9 @@ pub enum Fault {
     /// The process dies and its disk is emptied; at once the node starts again under the same id and remembers nothing.
     /// There is nothing to lift: a lost disk does not come back.
     Wipe(Target),
+    /// An operator takes the node out of the cluster, replaces its machine once it has left, and the new one asks to be let in. What was
+    /// begun is brought to its end, and there is nothing else to lift.
+    Rebalance(Target),
     /// Every sync takes longer by this much.
     SlowDisk {
         /// Whose.
@@ -204,6 +207,7 @@ impl Fault {
             Fault::Pause(_) => "pause",
             Fault::Clock { .. } => "clock",
             Fault::Wipe(_) => "wipe",
+            Fault::Rebalance(_) => "rebalance",
             Fault::SlowDisk { .. } => "slow-disk",
             Fault::Links { .. } => "links",
             Fault::Delay { .. } => "delay",
@@ -224,7 +228,8 @@ impl Fault {
     /// Whom the fault hits, where that is a matter of nodes and not of links.
     pub fn target(&self) -> Option<&Target> {
         match self {
-            Fault::Kill(target) | Fault::PowerLoss(target) | Fault::Pause(target) | Fault::Wipe(target) => Some(target),
+            Fault::Kill(target) | Fault::PowerLoss(target) | Fault::Pause(target) => Some(target),
+            Fault::Wipe(target) | Fault::Rebalance(target) => Some(target),
             Fault::Clock { target, .. } | Fault::SlowDisk { target, .. } | Fault::Delay { target, .. } => Some(target),
             Fault::Partition(_) | Fault::Links { .. } | Fault::Retry { .. } | Fault::Nothing => None,
         }
@@ -274,6 +279,7 @@ impl fmt::Display for Fault {
             Fault::PowerLoss(target) => write!(f, "cut the power of {target}"),
             Fault::Pause(target) => write!(f, "pause {target}"),
             Fault::Wipe(target) => write!(f, "wipe the disk of {target}"),
+            Fault::Rebalance(target) => write!(f, "take {target} out of the cluster and a new machine in"),
             Fault::Clock { target, offset, rate } => {
                 write!(f, "set the clock of {target} {:+.3} s off, at {rate} % of its rate", *offset as f64 / 1e6)
             }

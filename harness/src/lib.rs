@@ -37,7 +37,7 @@ pub use fault::{Cut, Fault, Strike, Target, When};
 pub use history::{Call, Event, FaultInterval, History, Phase, ProcessId, What};
 pub use needs::Needs;
 pub use nemesis::Nemesis;
-pub use node::{Effect, Input, LocalClock, Node, NodeId, Outbox, RequestId, View};
+pub use node::{Effect, Input, LocalClock, Membership, Node, NodeId, Outbox, RequestId, View};
 pub use op::{Account, Key, Op, Posting, Reply, Value};
 pub use outcome::{Outcome, Reason};
 pub use plan::{Ask, ClientId, Plan, Settings, Tier};

@@ -49,7 +49,7 @@ pub fn served(needs: Needs, home: NodeId, fault: &Fault) -> bool {
         // What is late by more than a client's patience stops whoever waits for all.
         (Fault::Partition(_) | Fault::Delay { .. }, Needs::Everybody) => false,
         // A wiped node is back at once, and late links are those between nodes.
-        (Fault::Wipe(_) | Fault::Delay { .. } | Fault::Retry { .. }, _) => true,
+        (Fault::Wipe(_) | Fault::Rebalance(_) | Fault::Delay { .. } | Fault::Retry { .. }, _) => true,
         (Fault::Partition(_) | Fault::Clock { .. } | Fault::SlowDisk { .. } | Fault::Links { .. }, _)
         | (Fault::Nothing, _) => true,
     }

@@ -129,6 +129,22 @@ pub trait Node: Clone + Debug + Hash + Eq + 'static {
     fn view(&self) -> View;
     /// A digest of the data that this node would serve, for convergence after quiescence.
     fn digest(&self) -> u64;
+
+    /// The first record on the disk of a machine that takes the place of a node that has left: what it needs to know to be
+    /// let in again. `number` is that of the dismissal. `None`, unless a design says more: its members never change.
+    fn newcomer(number: u64) -> Option<Self::Record> {
+        let _ = number;
+        None
+    }
+    /// An operator wants these nodes to leave the cluster, all in one change, each under the number of its dismissal. Numbers grow;
+    /// whoever has not left is named again. A node that cannot do it now does nothing: it is told again and again.
+    fn dismiss(&mut self, clock: LocalClock, leaving: &[(NodeId, u64)], out: &mut Outbox<Self>) {
+        let _ = (clock, leaving, out);
+    }
+    /// Who belongs to the cluster, as far as this node knows for sure; `None` where members never change.
+    fn membership(&self) -> Option<Membership> {
+        None
+    }
 }
 
 /// What a node reacts to.
@@ -248,6 +264,15 @@ impl<N: Node> Outbox<N> {
     pub fn is_empty(&self) -> bool {
         self.effects.is_empty()
     }
+}
+
+/// Who belongs to a cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Membership {
+    /// The number of the latest dismissal that was carried out; 0 before the first one.
+    pub number: u64,
+    /// Whose word counts, as bits.
+    pub voters: u32,
 }
 
 /// What an observer may know about a node.

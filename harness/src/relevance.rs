@@ -92,6 +92,11 @@ impl Seen {
         }
     }
 
+    /// Requests that anybody did what they asked for, so far.
+    pub fn answered_in_all(&self) -> u64 {
+        self.nodes.iter().map(|met| met.answered).sum()
+    }
+
     /// A node hit a mark.
     pub fn marked(&mut self, node: NodeId, mark: &str) {
         self.nodes[node.index()].voted += u64::from(mark == VOTED);

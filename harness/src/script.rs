@@ -22,6 +22,8 @@
 //! kill n1                 its process dies, and what was on its way to it is lost; `power n1`: unsynced writes too
 //! wipe n1                 the same with all that its disk ever held
 //! start n1                a dead node comes back
+//! dismiss n1 n4 n5        an operator tells n1 that n4 and n5 are to leave the cluster, in one change
+//! replace n4              the machine of n4, which was dismissed, is replaced, and the new one starts
 //! clock n1 rate 50        from here on its clocks run at half their speed; `offset -5000`: the one on the wall is 5 s behind
 //! cut n1 n2               what one says to the other is lost, both ways, and what was on the way too
 //! heal                    every cut is mended
@@ -87,6 +89,8 @@ enum Line {
     Wipe(NodeId),
     Clock { node: NodeId, rate: u32, offset: i64 },
     Start(NodeId),
+    Dismiss { at: NodeId, nodes: Vec<NodeId> },
+    Replace(NodeId),
     Cut(NodeId, NodeId),
     Heal,
     Wait(Time),

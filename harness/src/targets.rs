@@ -33,6 +33,7 @@ pub fn resolve(fault: &Fault, scene: &Scene, rng: &mut Rng) -> Fault {
         Fault::Clock { target, offset, rate } => Fault::Clock { target: node(target), offset: *offset, rate: *rate },
         Fault::SlowDisk { target, by } => Fault::SlowDisk { target: node(target), by: *by },
         Fault::Wipe(target) => Fault::Wipe(node(target)),
+        Fault::Rebalance(target) => Fault::Rebalance(node(target)),
         Fault::Delay { target, by } => Fault::Delay { target: node(target), by: *by },
         Fault::Partition(cut) => {
             let links = match cut {

@@ -91,12 +91,25 @@ impl<N: Node> World<N> {
         input: Input<N>,
         out: &mut Outbox<N>,
     ) -> Result<(), Panicked> {
+        self.at(id, |node| node.step(clock, input, out))
+    }
+    /// An operator tells a node whom it wants to leave ([`Node::dismiss`]); nothing if it is dead.
+    pub fn dismiss(
+        &mut self,
+        id: NodeId,
+        clock: LocalClock,
+        leaving: &[(NodeId, u64)],
+        out: &mut Outbox<N>,
+    ) -> Result<(), Panicked> {
+        self.at(id, |node| node.dismiss(clock, leaving, out))
+    }
+    fn at(&mut self, id: NodeId, step: impl FnOnce(&mut N)) -> Result<(), Panicked> {
         if self.node(id).is_none() {
             return Ok(());
         }
         let slot = self.slot(id);
         let node = slot.node.as_mut().expect("it lives");
-        let stepped = quiet::catch(|| catch_unwind(AssertUnwindSafe(|| node.step(clock, input, out))));
+        let stepped = quiet::catch(|| catch_unwind(AssertUnwindSafe(|| step(node))));
         stepped.map_err(|panic| {
             slot.node = None;
             let text = panic.downcast_ref::<String>().map(String::as_str);
@@ -123,6 +136,14 @@ impl<N: Node> World<N> {
         let slot = self.slot(id);
         (slot.synced, slot.unsynced) = (N::Durable::default(), VecDeque::new());
         slot.node.take().is_some()
+    }
+    /// The machine of a node that was dismissed under this number is replaced: the process dies, and the new disk holds what a newcomer
+    /// knows. False, and nothing happens, if the members of the design never change.
+    pub fn replace(&mut self, id: NodeId, number: u64) -> bool {
+        let Some(record) = N::newcomer(number) else { return false };
+        self.wipe(id);
+        N::fold(&mut self.slot(id).synced, record);
+        true
     }
     /// The process dies, and what was not synced is lost: how many records.
     pub fn power_loss(&mut self, id: NodeId) -> usize {

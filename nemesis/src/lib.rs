@@ -4,6 +4,7 @@ mod clocks;
 mod disks;
 mod drift;
 mod links;
+mod members;
 mod mixed;
 mod partitions;
 mod processes;
@@ -37,6 +38,8 @@ pub const NEMESES: &[Nemesis] = &[
     disks::POWER_LOSS_ALL,
     disks::WIPE,
     disks::SLOW_DISK,
+    members::REBALANCE,
+    members::REBALANCE_HALVES,
     links::REORDER,
     links::DELAY,
     links::DUPLICATE,

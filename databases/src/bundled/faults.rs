@@ -50,6 +50,11 @@ pub fn supports(fault: &Fault) -> Result<(), Trouble> {
             "the operating system keeps what a killed process had written, synced or not",
             "use --tier sim",
         )),
+        Fault::Rebalance(_) => Err(Trouble::new(
+            "the members of a cluster of real processes cannot be changed",
+            "nobody operates it: only the simulator has an operator who takes nodes out and replaces their machines",
+            "use --tier sim",
+        )),
         _ => Ok(()),
     }
 }
@@ -82,7 +87,7 @@ impl LocalCluster {
         Ok(match fault {
             Fault::Partition(Cut::Links(links)) => Measure::Before(self.mesh.cut(links)),
             Fault::Partition(_) => panic!("a partition is resolved before it is injected"),
-            Fault::PowerLoss(_) => panic!("a loss of power is refused before"),
+            Fault::PowerLoss(_) | Fault::Rebalance(_) => panic!("\"{fault}\" is refused before"),
             Fault::Kill(target) => Measure::Killed(self.kill(&self.victims(target))?),
             Fault::Pause(target) => Measure::Stopped(self.pause(&self.victims(target))?),
             Fault::Clock { target, offset, rate } => {

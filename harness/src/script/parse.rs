@@ -129,6 +129,11 @@ impl Nodes {
                 Line::Clock { node: self.node(node)?, rate: 100, offset: milliseconds.saturating_mul(1000) }
             }
             ["start", node] => Line::Start(self.node(node)?),
+            ["dismiss", at, first, rest @ ..] => {
+                let nodes = [first].into_iter().chain(rest).map(|node| self.node(node)).collect::<Result<_, _>>()?;
+                Line::Dismiss { at: self.node(at)?, nodes }
+            }
+            ["replace", node] => Line::Replace(self.node(node)?),
             ["cut", one, other] => self.link(one, other).map(|(one, other)| Line::Cut(one, other))?,
             ["heal"] => Line::Heal,
             ["wait", span] => Line::Wait(MS * number(span, "milliseconds")?),
@@ -156,7 +161,7 @@ impl Nodes {
 }
 
 const KNOWN: &str = "fire NODE TIMER; deliver, drop, late or twice FROM TO; sync NODE; settle NODES; client NUMBER NODE \
-                     OPERATION; again NUMBER NODE; kill, power, wipe or start NODE; clock NODE rate PERCENT or offset MILLISECONDS; cut NODE NODE; heal; wait MILLISECONDS; \
+                     OPERATION; again NUMBER NODE; kill, power, wipe, start or replace NODE; dismiss NODE NODES; clock NODE rate PERCENT or offset MILLISECONDS; cut NODE NODE; heal; wait MILLISECONDS; \
                      final; and design, workload, nodes and with before all of these";
 
 fn client_number(word: &str) -> Result<u32, Complaint> {

@@ -70,6 +70,9 @@ struct Stage<N: Node> {
     askers: Vec<Asker>,
     /// The strike that killed a node, and what it did.
     killed: BTreeMap<NodeId, (usize, String)>,
+    /// How many dismissals there were, and the strike and number of each node's latest one.
+    dismissals: u64,
+    dismissed: BTreeMap<NodeId, (usize, u64)>,
     struck: usize,
     outbox: Outbox<N>,
     invariants: Invariants,
@@ -105,6 +108,8 @@ impl<N: Node> Stage<N> {
             armed: vec![BTreeSet::new(); nodes.into()],
             askers: (0..clients).map(asker).collect(),
             killed: BTreeMap::new(),
+            dismissals: 0,
+            dismissed: BTreeMap::new(),
             struck: 0,
             outbox: Outbox::default(),
             invariants: Invariants::default(),
@@ -144,6 +149,8 @@ impl<N: Node> Stage<N> {
                 Ok(())
             }
             Line::Start(node) => self.start(*node),
+            Line::Dismiss { at, nodes } => self.dismiss(*at, nodes),
+            Line::Replace(node) => self.replace(*node),
             Line::Cut(one, other) => self.cut(*one, *other),
             Line::Heal => self.heal(),
             Line::Wait(span) => {
@@ -349,10 +356,15 @@ impl<N: Node> Stage<N> {
             Death::Kill => _ = self.world.kill(node),
             Death::Wipe => _ = self.world.wipe(node),
         }
-        self.links.iter_mut().filter(|((_, to), _)| *to == node).for_each(|(_, link)| link.clear());
-        self.armed[node.index()].clear();
+        self.forget(node);
         self.killed.insert(node, (strike, did));
         Ok(())
+    }
+
+    /// What was on its way to a process that died, and its timers.
+    fn forget(&mut self, node: NodeId) {
+        self.links.iter_mut().filter(|((_, to), _)| *to == node).for_each(|(_, link)| link.clear());
+        self.armed[node.index()].clear();
     }
 
     fn start(&mut self, node: NodeId) -> Result<(), Complaint> {
@@ -361,6 +373,34 @@ impl<N: Node> Stage<N> {
         };
         self.wake(node);
         self.ended(strike, did);
+        Ok(())
+    }
+
+    fn dismiss(&mut self, at: NodeId, nodes: &[NodeId]) -> Result<(), Complaint> {
+        if N::newcomer(0).is_none() {
+            return Err(("the members of this design never change".to_string(), "another design".to_string()));
+        }
+        self.dismissals += 1;
+        let number = self.dismissals;
+        for node in nodes {
+            let strike = self.began(Fault::Rebalance(Target::Node(*node)));
+            self.dismissed.insert(*node, (strike, number));
+        }
+        let leaving: Vec<(NodeId, u64)> = nodes.iter().map(|node| (*node, number)).collect();
+        let told = self.world.dismiss(at, self.clock(at), &leaving, &mut self.outbox);
+        self.stepped(at, told);
+        Ok(())
+    }
+
+    fn replace(&mut self, node: NodeId) -> Result<(), Complaint> {
+        let Some((strike, number)) = self.dismissed.remove(&node) else {
+            return Err((format!("{node} was not dismissed"), "a node that is to leave".to_string()));
+        };
+        self.world.replace(node, number);
+        self.forget(node);
+        self.killed.remove(&node);
+        self.wake(node);
+        self.ended(strike, format!("the machine of {node} was replaced"));
         Ok(())
     }
 

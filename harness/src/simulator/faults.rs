@@ -28,6 +28,8 @@ enum Measure {
     Roughed(u64, u64, u64),
     /// Nodes that were started again with an empty disk.
     Wiped(u64),
+    /// Nodes that leave, by the numbers of their dismissals.
+    Dismissed(Vec<u64>),
     /// By how much the clocks on the wall were wrong before.
     Clocks(Vec<(NodeId, i64)>),
     /// Nodes that died of it, and records that were lost with them.
@@ -95,6 +97,9 @@ impl<N: Node> Simulator<N> {
                 let victims: Vec<NodeId> = self.victims(target).collect();
                 Measure::Wiped(victims.iter().map(|node| u64::from(self.wipe(*node))).sum())
             }
+            Fault::Rebalance(target) => {
+                Measure::Dismissed(self.victims(target).map(|node| self.dismiss(node)).collect())
+            }
             Fault::Links { loss, duplicate, late, delay } => {
                 self.network.roughen(Rough { loss: *loss, duplicate: *duplicate, late: *late, delay: *delay });
                 self.roughed()
@@ -156,6 +161,7 @@ impl<N: Node> Simulator<N> {
             (Fault::Wipe(_), Measure::Wiped(records)) => {
                 effect(records > 0, format!("{} emptied", count(records as usize, "disk", "disks")))
             }
+            (Fault::Rebalance(_), Measure::Dismissed(numbers)) => self.moved(&numbers),
             (Fault::Links { loss, duplicate, late, delay }, Measure::Roughed(roughed, doubled, overtaken)) => {
                 let network = &mut self.network;
                 network.smooth(Rough { loss: *loss, duplicate: *duplicate, late: *late, delay: *delay });
@@ -181,7 +187,7 @@ impl<N: Node> Simulator<N> {
         target.nodes(self.world.len()).into_iter()
     }
 
-    fn die(&mut self, node: NodeId, power: bool) {
+    pub(super) fn die(&mut self, node: NodeId, power: bool) {
         if power {
             self.world.power_loss(node);
         } else {
@@ -263,7 +269,7 @@ impl<N: Node> Simulator<N> {
     }
 }
 
-fn effect(effective: bool, measured: String) -> Effect {
+pub(super) fn effect(effective: bool, measured: String) -> Effect {
     Effect::new(effective, measured)
 }
 

@@ -7,6 +7,7 @@ mod clients;
 mod faults;
 mod machine;
 mod network;
+mod operator;
 mod queue;
 
 use crate::client::{Client, Style};
@@ -25,6 +26,7 @@ use crate::world::{Panicked, World};
 use faults::Injected;
 use machine::{Due, Machine, NATURAL};
 use network::Network;
+use operator::Operator;
 use queue::Queue;
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -56,6 +58,7 @@ pub struct Simulator<N: Node> {
     watches_writes: bool,
     marked: Option<NodeId>,
     seen: Seen,
+    operator: Operator,
     faults: Vec<Option<Injected>>,
 }
 
@@ -90,6 +93,8 @@ enum Event {
         client: u32,
         id: RequestId,
     },
+    /// The operator looks after the nodes that leave.
+    Operate,
 }
 
 impl<N: Node> Simulator<N> {
@@ -121,6 +126,7 @@ impl<N: Node> Simulator<N> {
             watches_writes: false,
             marked: None,
             seen: Seen::new(plan.nodes, plan.clients),
+            operator: Operator::default(),
             faults: Vec::new(),
         };
         for node in plan.node_ids() {
@@ -204,6 +210,7 @@ impl<N: Node> Simulator<N> {
             Event::AskAgain { client, id, attempt } => self.ask_again(client, id, attempt),
             Event::GiveUp { client, id, attempt } => self.give_up(client, id, attempt),
             Event::Deadline { client, id } => self.deadline(client, id),
+            Event::Operate => self.operate(),
         }
     }
 
@@ -213,7 +220,8 @@ impl<N: Node> Simulator<N> {
             Event::Deliver(place) => Some(self.network.peek(*place).to),
             Event::Fire { node, .. } | Event::Synced { node, .. } => Some(*node),
             Event::Request(request) => Some(request.0),
-            Event::Answer(_) | Event::AskAgain { .. } | Event::GiveUp { .. } | Event::Deadline { .. } => None,
+            Event::Answer(_) | Event::AskAgain { .. } | Event::GiveUp { .. } => None,
+            Event::Deadline { .. } | Event::Operate => None,
         }
     }
 

@@ -148,6 +148,37 @@ pub(super) fn isolated_after_losses(shape: &Shape, rng: &mut Rng) -> Vec<Strike>
     strikes
 }
 
+/// Whoever leads has been in a minority for so long that it has a successor, when both are told that two nodes are to leave.
+pub(super) fn two_move_beside_a_deposed_leader(shape: &Shape, rng: &mut Rng) -> Vec<Strike> {
+    let mut strikes = Vec::new();
+    let mut start = SECOND * 2 + rng.between(Time::ZERO, SECOND);
+    while start + SECOND * 10 < shape.time {
+        let fault = Fault::Partition(Cut::Minority(Target::Leader));
+        strikes.push(Strike { when: When::At(start), fault, lasts: SECOND * 5 });
+        let mut nodes: Vec<NodeId> = shape.node_ids().collect();
+        rng.shuffle(&mut nodes);
+        for node in nodes.into_iter().take(2) {
+            let (when, fault) = (When::At(start + SECOND * 3), Fault::Rebalance(Target::Node(node)));
+            strikes.push(Strike { when, fault, lasts: SECOND * 5 });
+        }
+        start += SECOND * 10;
+    }
+    strikes
+}
+
+/// One node hears everything late, so what is acknowledged is on two for a while: the leader that dies, and whoever moves.
+pub(super) fn a_follower_moves_before_the_leader_dies(shape: &Shape, rng: &mut Rng) -> Vec<Strike> {
+    let late = Fault::Delay { target: Target::Node(NodeId(2)), by: MS * 300 };
+    let mut strikes = vec![Strike { when: When::At(SECOND * 2), fault: late, lasts: shape.time - SECOND * 4 }];
+    for start in starts(shape, rng, SECOND * 4).into_iter().filter(|start| *start > SECOND * 3) {
+        let moves = Fault::Rebalance(Target::Follower);
+        strikes.push(Strike { when: When::At(start), fault: moves, lasts: SECOND * 3 });
+        let dies = Fault::Kill(Target::Leader);
+        strikes.push(Strike { when: When::At(start + MS * 5), fault: dies, lasts: SECOND * 2 });
+    }
+    strikes
+}
+
 pub(super) fn leaders_die_on_lossy_links(shape: &Shape, rng: &mut Rng) -> Vec<Strike> {
     let mut strikes = vec![always_lossy(shape)];
     let kill = |start| Strike { when: When::At(start), fault: Fault::Kill(Target::Leader), lasts: MS * 200 };

@@ -276,6 +276,28 @@ pub const MUTANTS: &[Mutant] = &[
         seeds: 50,
         script: script!("raft-snapshot-without-sessions.txt"),
     },
+    Mutant {
+        switch: "two-at-once",
+        design: "raft",
+        workload: "register",
+        about: "5 nodes; a minority with the leader is cut off, and 3 s later two nodes are to move to new machines",
+        nodes: 5,
+        settings: Settings::default,
+        strikes: hurt::two_move_beside_a_deposed_leader,
+        seeds: 20,
+        script: script!("raft-two-at-once.txt"),
+    },
+    Mutant {
+        switch: "rejoins-as-voter",
+        design: "raft",
+        workload: "register",
+        about: "3 nodes, links of one are 300 ms slow; a follower is to move to a new machine, and 5 ms later the leader is killed",
+        nodes: 3,
+        settings: Settings::default,
+        strikes: hurt::a_follower_moves_before_the_leader_dies,
+        seeds: 20,
+        script: script!("raft-rejoins-as-voter.txt"),
+    },
 ];
 
 #[cfg(test)]
@@ -310,6 +332,7 @@ mod tests {
             ("fire n1 election\ndeliver n1 n2", "t.txt:5", "at most 0: so many messages are on the way from n1 to n2"),
             ("sync n2", "t.txt:4", "at most 0: so many writes of n2 are not synced"),
             ("start n1", "t.txt:4", "a node that was killed"),
+            ("replace n1", "t.txt:4", "a node that is to leave"),
             ("kill n1\nkill n1", "t.txt:5", "a node that lives"),
             ("again 0 n1", "t.txt:4", "a client that waits for an answer"),
             ("heal", "t.txt:4", "a cut before"),

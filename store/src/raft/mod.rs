@@ -5,52 +5,25 @@
 //! only counted once it is synced.
 //!
 //! Here are elections and the frame; [`replication`] has entries and commitment, [`reads`] what differs between the modes, [`log`]
-//! the log and its disk.
+//! the log and its disk, [`members`] who belongs to the cluster, [`modes`] names and deliberate bugs.
 
 mod elections;
 mod log;
+mod members;
+mod modes;
 mod reads;
 mod replication;
 
 use crate::data::digest;
-use crate::design::{About, Design, Setup, Switch};
 use crate::hold::Hold;
 use crate::machine::Machine;
-use harness::client::Style;
-use harness::{Input, LocalClock, Node, NodeId, Outbox, RequestId, Time, View, marks, timers};
-use log::{Durable, Entry, Index, Log, Record, Snapshot, Term};
+use harness::{Input, LocalClock, Membership, Node, NodeId, Outbox, RequestId, Time, View, marks, timers};
+use log::{Command, Durable, Entry, Index, Log, Record, Snapshot, Term};
+use modes::Config;
 use reads::Reads;
 use replication::Lead;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-
-/// What every node is told.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Config {
-    nodes: u8,
-    heartbeat: Time,
-    election: (Time, Time),
-    batch: usize,
-    snapshot_every: u64,
-    reads: Reads,
-    /// How long a lease lasts: 0.8 of the shortest election time-out. A leader's clock may run 10 % slow beside a voter's that
-    /// runs 10 % fast, and the lease is over first.
-    lease: Time,
-    bugs: Bugs,
-}
-
-/// Deliberate bugs, all off by default.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-struct Bugs {
-    vote_not_persisted: bool,
-    ack_before_fsync: bool,
-    commit_old_term: bool,
-    read_before_noop: bool,
-    no_dedup: bool,
-    vote_for_any_log: bool,
-    read_uncommitted: bool,
-    snapshot_without_sessions: bool,
-}
 
 /// What nodes say to each other.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -58,13 +31,15 @@ pub enum Message {
     /// Elect me: my log ends with this term and index.
     Vote { term: Term, end: (Term, Index) },
     /// My vote.
-    VoteReply { term: Term, granted: bool },
+    VoteReply { term: Term, granted: bool, since: u64 },
     /// These entries follow the one at `previous`; without entries it is a heartbeat.
     Append { term: Term, previous: (Index, Term), entries: Vec<Entry>, commit: Index, round: u64 },
     /// Your log is too far behind for entries.
     Install { term: Term, snapshot: Arc<Snapshot>, round: u64 },
     /// My log agrees with yours up to `matched`, or, refusing, may agree up to there.
-    AppendReply { term: Term, agrees: bool, matched: Index, round: u64 },
+    AppendReply { term: Term, agrees: bool, matched: Index, round: u64, since: u64 },
+    /// Let me in: I am new, in the place of one that was dismissed under this number. What a machine says carries it too.
+    Join { since: u64 },
 }
 
 impl Message {
@@ -75,6 +50,7 @@ impl Message {
             | Message::Append { term, .. }
             | Message::Install { term, .. }
             | Message::AppendReply { term, .. } => *term,
+            Message::Join { .. } => 0,
         }
     }
 }
@@ -106,22 +82,14 @@ marks! {
         Compacted = "compacted",
         /// It took a snapshot from its leader.
         Installed = "installed",
+        /// It began to change who votes: until that is done, two majorities are needed.
+        Joint = "joint",
+        /// Who belongs to the cluster has changed, and that is committed.
+        Reconfigured = "reconfigured",
         /// For the first time in its life it did what only a deliberate bug does.
         Strayed = "strayed",
     }
 }
-
-/// See [`Bugs`].
-const SWITCHES: &[Switch] = &[
-    Switch { name: "vote-not-persisted", about: "a node forgets at a restart for whom it voted in its term" },
-    Switch { name: "ack-before-fsync", about: "a node says what it has written before it is synced" },
-    Switch { name: "commit-old-term", about: "a leader commits entries of older terms by counting copies" },
-    Switch { name: "read-before-noop", about: "a new leader serves reads before it has committed in its term" },
-    Switch { name: "no-dedup", about: "a retried command is applied again" },
-    Switch { name: "vote-for-any-log", about: "a node votes for a candidate whose log is behind its own" },
-    Switch { name: "read-uncommitted", about: "a leader answers reads from the end of its log, committed or not" },
-    Switch { name: "snapshot-without-sessions", about: "a snapshot leaves out what client sessions were told" },
-];
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Role {
@@ -145,6 +113,8 @@ enum Held {
 pub struct Raft {
     config: Config,
     id: NodeId,
+    /// The number of the dismissal that made room for this machine; 0 if it was there from the beginning.
+    since: u64,
     term: Term,
     vote: Option<NodeId>,
     log: Log,
@@ -172,71 +142,6 @@ pub struct Raft {
     strayed: bool,
 }
 
-/// A mode that only differs in how it reads.
-const fn mode(name: &'static str, about: &'static str, source: &'static str, style: Style) -> About {
-    About { name, about, source, style, switches: &[] }
-}
-
-impl Design for Raft {
-    const MODES: &'static [About] = &[
-        About {
-            switches: SWITCHES,
-            ..mode(
-                "raft",
-                "Raft: majority log, reads through ReadIndex, client sessions, snapshots",
-                "Ongaro, \"Consensus: bridging theory and practice\" (2014), ch. 3 to 6",
-                Style::FollowLeader,
-            )
-        },
-        mode(
-            "raft-localread",
-            "Raft whose leader answers reads from its own copy, without asking whether it still leads",
-            "Ongaro (2014), section 6.4, without its second step; Kingsbury on etcd and Consul (2014)",
-            Style::FollowLeader,
-        ),
-        mode(
-            "raft-lease",
-            "Raft whose leader reads without asking for as long as a lease by its clock lasts; 10 % of drift are allowed",
-            "Ongaro (2014), section 6.4.1; Gray and Cheriton, \"Leases\" (1989)",
-            Style::FollowLeader,
-        ),
-        mode(
-            "raft-fr",
-            "Raft in which every node answers reads from its own copy, however old",
-            "Ongaro (2014), section 6.4, follower reads without ReadIndex; Kleppmann (2017), ch. 5 and 9",
-            Style::ReadAtHome,
-        ),
-    ];
-
-    fn config(setup: &Setup) -> Config {
-        let settings = &setup.settings;
-        Config {
-            nodes: setup.nodes,
-            heartbeat: settings.heartbeat,
-            election: (settings.election_low, settings.election_high),
-            batch: settings.max_entries_per_append,
-            snapshot_every: settings.snapshot_every,
-            reads: match setup.design {
-                "raft-localread" => Reads::Local,
-                "raft-lease" => Reads::Lease,
-                "raft-fr" => Reads::AtHome,
-                _ => Reads::ByIndex,
-            },
-            lease: Time(settings.election_low.0 * 8 / 10),
-            bugs: Bugs {
-                vote_not_persisted: setup.has("vote-not-persisted"),
-                ack_before_fsync: setup.has("ack-before-fsync"),
-                commit_old_term: setup.has("commit-old-term"),
-                read_before_noop: setup.has("read-before-noop"),
-                no_dedup: setup.has("no-dedup"),
-                vote_for_any_log: setup.has("vote-for-any-log"),
-                read_uncommitted: setup.has("read-uncommitted"),
-                snapshot_without_sessions: setup.has("snapshot-without-sessions"),
-            },
-        }
-    }
-}
-
 impl Node for Raft {
     type Config = Config;
     type Message = Message;
@@ -253,6 +158,7 @@ impl Node for Raft {
         Raft {
             config: config.clone(),
             id,
+            since: 0,
             term: 0,
             vote: None,
             log: Log::default(),
@@ -274,9 +180,7 @@ impl Node for Raft {
     }
 
     fn step(&mut self, clock: LocalClock, input: Input<Raft>, out: &mut Outbox<Raft>) {
-        if self.config.reads == Reads::Lease {
-            self.now = clock.monotonic;
-        }
+        self.look_at(clock);
         match input {
             Input::Start(durable) => self.start(durable, out),
             Input::Receive { from, message } => self.receive(from, message, out),
@@ -296,14 +200,45 @@ impl Node for Raft {
     fn digest(&self) -> u64 {
         self.machine.data.digest()
     }
+
+    fn newcomer(number: u64) -> Option<Record> {
+        Some(Record { since: Some(number), ..Record::default() })
+    }
+
+    fn dismiss(&mut self, clock: LocalClock, leaving: &[(NodeId, u64)], out: &mut Outbox<Raft>) {
+        self.look_at(clock);
+        self.take_out(leaving, out);
+        self.flush(out);
+    }
+
+    fn membership(&self) -> Option<Membership> {
+        let members = self.members_at(self.applied);
+        // The deliberate bug needs nobody's word that a machine has left.
+        let number = if self.config.bugs.rejoins_as_voter { u64::MAX } else { members.number() };
+        Some(Membership { number, voters: members.voters() })
+    }
 }
 
 impl Raft {
     fn start(&mut self, durable: Durable, out: &mut Outbox<Raft>) {
         (self.term, self.vote, self.log) = (durable.term, durable.vote, durable.log);
+        self.since = durable.since;
+        if self.since > 0 && self.config.bugs.rejoins_as_voter {
+            self.stray(out);
+            self.since = 0;
+        }
         self.heard = self.now;
         self.restore();
         self.await_leader(out);
+        if !self.counts() {
+            self.ask_in();
+        }
+    }
+
+    fn look_at(&mut self, clock: LocalClock) {
+        if self.config.reads == Reads::Lease {
+            self.now = clock.monotonic;
+        }
     }
 
     /// Takes the snapshot's state for the applied one.
@@ -318,13 +253,12 @@ impl Raft {
         (0..self.config.nodes).map(NodeId).filter(move |peer| *peer != me)
     }
 
-    fn majority(&self) -> usize {
-        usize::from(self.config.nodes) / 2 + 1
-    }
-
     fn receive(&mut self, from: NodeId, message: Message, out: &mut Outbox<Raft>) {
+        if self.is_spurious(from, &message) {
+            return;
+        }
         if self.owes_silence(&message) {
-            let refusal = Message::VoteReply { term: self.term, granted: false };
+            let refusal = Message::VoteReply { term: self.term, granted: false, since: self.since };
             return self.holding.push(Held::Send(from, refusal));
         }
         if message.term() > self.term {
@@ -332,8 +266,8 @@ impl Raft {
         }
         match message {
             Message::Vote { term, end } => self.asked_for_vote(from, term, end, out),
-            Message::VoteReply { term, granted } => {
-                if granted && term == self.term {
+            Message::VoteReply { term, granted, since } => {
+                if granted && term == self.term && self.members().means(from, since) {
                     self.count_vote(from, out);
                 }
             }
@@ -341,11 +275,12 @@ impl Raft {
                 self.append(from, term, previous, entries, commit, round, out);
             }
             Message::Install { term, snapshot, round } => self.install(from, term, snapshot, round, out),
-            Message::AppendReply { term, agrees, matched, round } => {
-                if term == self.term {
+            Message::AppendReply { term, agrees, matched, round, since } => {
+                if term == self.term && self.meet(from, since) {
                     self.acknowledged(from, agrees, matched, round, out);
                 }
             }
+            Message::Join { since } => self.asked_in(from, since, out),
         }
     }
 
@@ -417,7 +352,7 @@ impl Raft {
     }
 
     /// Adds an entry of this term to the own log, and returns its index.
-    fn add(&mut self, command: Option<(RequestId, harness::Op)>) -> Index {
+    fn add(&mut self, command: Command) -> Index {
         let entry = Entry { term: self.term, command };
         self.log.push(entry.clone());
         self.written_after(self.log.last() - 1).push(entry);

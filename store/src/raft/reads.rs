@@ -7,7 +7,7 @@
 //!
 //! In every mode a leader answers nothing before the no-op of its own term is committed: until then it does not know what is.
 
-use super::replication::reached_by;
+use super::log::Command;
 use super::{Index, Message, Raft, Role};
 use crate::machine::Machine;
 use harness::{Op, Outbox, Outcome, RequestId, Time};
@@ -71,7 +71,7 @@ impl Raft {
     fn at_the_end(&self) -> Machine {
         let mut machine = self.machine.clone();
         for entry in self.log.after(self.applied, usize::MAX) {
-            if let Some((id, op)) = &entry.command {
+            if let Command::Ask(id, op) = &entry.command {
                 machine.apply(*id, op);
             }
         }
@@ -80,13 +80,13 @@ impl Raft {
 
     /// Answers reads whose round a majority has acknowledged and whose index is applied.
     pub(super) fn serve_reads(&mut self, out: &mut Outbox<Raft>) {
-        let (majority, me) = (self.majority(), self.id.index());
+        let (members, me) = (self.members(), self.id.index());
         let Role::Leader(lead) = &mut self.role else { return };
         if lead.reads.is_empty() {
             return;
         }
         lead.acknowledged[me] = lead.round;
-        let confirmed = reached_by(&lead.acknowledged, majority);
+        let confirmed = members.reached(&lead.acknowledged);
         while let Some((_, _, id, op)) =
             lead.reads.pop_front_if(|(round, index, ..)| *round <= confirmed && *index <= self.applied)
         {
@@ -106,7 +106,8 @@ impl Raft {
     /// term among it, is as far as it was before it was restarted: whatever it had served was committed then, and so is
     /// before that entry.
     pub(super) fn open_up(&mut self, commit: Index, out: &mut Outbox<Raft>) {
-        let fresh = self.applied >= commit && self.log.term(commit) == Some(self.term);
+        // A newcomer may at first hear a deposed leader, who has not heard of it.
+        let fresh = self.applied >= commit && self.log.term(commit) == Some(self.term) && self.is_meant();
         if self.config.reads != Reads::AtHome || self.serving || !fresh {
             return;
         }
@@ -128,13 +129,13 @@ impl Raft {
 
     /// Somebody acknowledged a round: the lease may count from a later one.
     pub(super) fn renew_lease(&mut self) {
-        let (majority, me) = (self.majority(), self.id.index());
+        let (members, me) = (self.members(), self.id.index());
         let Role::Leader(lead) = &mut self.role else { return };
         if self.config.reads != Reads::Lease {
             return;
         }
         lead.acknowledged[me] = lead.round;
-        let confirmed = reached_by(&lead.acknowledged, majority);
+        let confirmed = members.reached(&lead.acknowledged);
         while let Some((_, sent)) = lead.lease.sent.pop_front_if(|(round, _)| *round <= confirmed) {
             lead.lease.from = Some(sent);
         }

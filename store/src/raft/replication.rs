@@ -1,5 +1,6 @@
 //! Entries, commitment and snapshots.
 
+use super::log::Command;
 use super::reads::{Lease, Reads};
 use super::{Clock, Entry, Held, Index, Message, Raft, Role, Sign, Snapshot, Term, extend};
 use crate::machine::Applied;
@@ -18,6 +19,8 @@ pub struct Lead {
     pub(super) round: u64,
     /// The latest round that was acknowledged, by node.
     pub(super) acknowledged: Vec<u64>,
+    /// By node, the machine of which all this is known: the number of the dismissal that made room for it.
+    since: Vec<u64>,
     /// The entry with which the term began.
     pub(super) noop: Index,
     /// Reads that wait, oldest first: for this round, for this index.
@@ -37,11 +40,23 @@ impl Lead {
             matched: vec![0; nodes],
             round: 0,
             acknowledged: vec![0; nodes],
+            since: vec![0; nodes],
             noop: last + 1,
             reads: VecDeque::new(),
             lease: Lease::default(),
             waiting: BTreeMap::new(),
         }
+    }
+    /// This machine is meant in its place. If it was another one before, nothing is known of it yet.
+    pub fn meet(&mut self, node: NodeId, since: u64) {
+        let place = node.index();
+        if since != self.since[place] {
+            (self.since[place], self.next[place], self.matched[place], self.acknowledged[place]) = (since, 1, 0, 0);
+        }
+    }
+    /// Has this node everything up to `index`?
+    pub fn has_copied(&self, node: NodeId, index: Index) -> bool {
+        self.matched[node.index()] >= index
     }
     /// Does any client wait?
     pub fn owes_answers(&self) -> bool {
@@ -70,7 +85,7 @@ impl Raft {
             out.mark(Sign::Deduplicated);
             return out.reply(id, Outcome::Ok(reply));
         }
-        let index = self.add(Some((id, op)));
+        let index = self.add(Command::Ask(id, op));
         if let Role::Leader(lead) = &mut self.role {
             lead.waiting.insert(index, id);
         }
@@ -84,7 +99,8 @@ impl Raft {
             return;
         }
         self.stamp_round();
-        for peer in self.peers() {
+        let members = self.members();
+        for peer in self.peers().filter(|peer| members.has(*peer)) {
             self.replicate(peer, out);
         }
         out.set_timer(Clock::Heartbeat, self.config.heartbeat, self.config.heartbeat);
@@ -124,7 +140,7 @@ impl Raft {
     }
 
     fn agree(&mut self, to: NodeId, agrees: bool, matched: Index, round: u64) {
-        let reply = Message::AppendReply { term: self.term, agrees, matched, round };
+        let reply = Message::AppendReply { term: self.term, agrees, matched, round, since: self.since };
         self.holding.push(Held::Send(to, reply));
     }
 
@@ -224,6 +240,7 @@ impl Raft {
             self.replicate(from, out);
         }
         self.serve_reads(out);
+        self.change_on(out);
     }
 
     /// The own disk has the log up to here.
@@ -232,14 +249,15 @@ impl Raft {
         let Role::Leader(lead) = &mut self.role else { return };
         lead.matched[me] = lead.matched[me].max(index);
         self.advance(out);
+        self.change_on(out);
     }
 
     /// Commits what a majority has, if the newest of it is of this term: an entry of an older term that a majority has
     /// may still be overwritten (figure 8 of the paper).
     fn advance(&mut self, out: &mut Outbox<Raft>) {
-        let majority = self.majority();
+        let members = self.members();
         let Role::Leader(lead) = &self.role else { return };
-        let index = reached_by(&lead.matched, majority);
+        let index = members.reached(&lead.matched);
         let own = self.log.term(index) == Some(self.term);
         if index > self.commit && (own || self.config.bugs.commit_old_term) {
             if !own {
@@ -257,8 +275,14 @@ impl Raft {
             self.applied += 1;
             let entry = self.log.entry(self.applied);
             self.prefix = extend(self.prefix, entry);
-            let Some((id, op)) = &entry.command else { continue };
-            let id = *id;
+            let (id, op) = match &entry.command {
+                Command::Ask(id, op) => (*id, op),
+                Command::Noop => continue,
+                Command::Members(_) => {
+                    out.mark(Sign::Reconfigured);
+                    continue;
+                }
+            };
             let again = self.config.bugs.no_dedup && self.machine.answered(id).is_some();
             let applied = match self.config.bugs.no_dedup {
                 true => Applied::Fresh(self.machine.apply_again(id, op)),
@@ -294,7 +318,8 @@ impl Raft {
             self.stray(out);
             machine.forget_sessions();
         }
-        let snapshot = Arc::new(Snapshot { index, term, digest, machine });
+        let members = self.log.members_at(index);
+        let snapshot = Arc::new(Snapshot { index, term, digest, members, machine });
         // What this step writes goes behind the snapshot: entries that it contains need no writing of their own.
         if let Some((after, entries)) = &mut self.record.entries {
             let known = (index.saturating_sub(*after) as usize).min(entries.len());
@@ -305,11 +330,4 @@ impl Raft {
         self.record.snapshot = Some(snapshot);
         out.mark(Sign::Compacted);
     }
-}
-
-/// The largest number that at least `majority` of `numbers` have reached.
-pub(super) fn reached_by(numbers: &[u64], majority: usize) -> u64 {
-    let mut sorted: smallvec::SmallVec<[u64; 8]> = numbers.into();
-    sorted.sort_unstable();
-    sorted[sorted.len() - majority]
 }

@@ -71,7 +71,7 @@ pub const SCRIPTS: &[Scripted] = &[
     // Raft.
     scripted!(["raft"], ["wipe"], "raft-wiped-voter.txt",
         "register" "linearizable" "stale-after-ack"),
-    scripted!(["raft-localread"], ["isolate-leader", "halves", "isolate-slow-leader", "isolate-fast-leader", "isolate-beside-fast"], "raft-localread-isolated.txt",
+    scripted!(["raft-localread"], ["isolate-leader", "halves", "rebalance-halves", "isolate-slow-leader", "isolate-fast-leader", "isolate-beside-fast"], "raft-localread-isolated.txt",
         "register" "linearizable" "stale-after-ack"),
     scripted!(["raft-localread"], ["pause"], "raft-localread-wakes-up.txt",
         "register" "linearizable" "stale-after-ack"),
