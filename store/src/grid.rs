@@ -128,11 +128,11 @@ pub const GRID: &[Row] = &[
     row("sl-sync-fr", "set",                     "H   U  U  U  U  U  H  H  U  H    H      U  .  .  .  U  .  H  H  H  H  .  .", ""),
     row("sl-sync-fr", "set",                     ".   .  .  .  .  .  .  .  .  .    .      .  .  .  .  .  V  .  .  .  .  .  .", "lost resurrected"),
     // What one follower has confirmed survives the leader, as long as the leader does not go on alone.
-    row("sl-semi", "registration",               "H   V  V  V  H  v  H  H  H  H    V      v  V  V  V  H  v  H  V  H  H  .  .", OWNER),
-    row("sl-semi", "register",                   "H   V  V  V  H  v  H  H  H  H    V      v  V  V  V  H  v  H  V  H  H  .  .", REGISTER),
-    row("sl-semi", "bank",                       "H   V  V  V  H  v  H  H  H  H    V      v  V  V  V  H  v  H  V  H  H  .  .", "lost"),
-    row("sl-semi", "total",                      "H   H  H  H  H  H  H  H  H  H    H      H  H  H  H  H  H  H  H  H  H  .  .", ""),
-    row("sl-semi", "set",                        "H   V  V  V  H  v  H  H  H  H    V      v  V  V  V  H  v  H  V  H  H  .  .", "lost resurrected"),
+    row("sl-semi", "registration",               "H   V  V  V  H  v  H  H  H  H    V      v  V  V  V  H  .  H  V  H  H  .  .", OWNER),
+    row("sl-semi", "register",                   "H   V  V  V  H  v  H  H  H  H    V      v  V  V  V  H  .  H  V  H  H  .  .", REGISTER),
+    row("sl-semi", "bank",                       "H   V  V  V  H  v  H  H  H  H    V      v  V  V  V  H  .  H  V  H  H  .  .", "lost"),
+    row("sl-semi", "total",                      "H   H  H  H  H  H  H  H  H  H    H      H  H  H  H  H  .  H  H  H  H  .  .", ""),
+    row("sl-semi", "set",                        "H   V  V  V  H  v  H  H  H  H    V      v  V  V  V  H  .  H  V  H  H  .  .", "lost resurrected"),
     // Whatever makes the followers promote one of them loses what the old leader had acknowledged and not shipped. Clocks move
     // no failover: at twice the rate five heartbeats still fit into a time-out.
     row("sl-async-fo", "registration",           "H   V  V  V  V  V  H  H  V  H    V      V  V  V  V  V  V  H  V  H  H  .  .", OWNER),
