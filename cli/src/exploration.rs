@@ -1,7 +1,7 @@
 //! From names to an exploration, and from a counterexample back to a run that everybody can judge.
 
 use crate::assemble::{Usage, design, switches, workload};
-use checkers::{FAILED_OPS, INVARIANTS};
+use checkers::{AVAILABILITY, CONVERGENCE, INVARIANTS};
 use explorer::table::Row;
 use explorer::{Bounds, End, Explored, LINEARIZABLE, Space};
 use harness::files::Malformed;
@@ -102,6 +102,9 @@ impl Question {
     }
 }
 
+/// What judges the end of a run and says nothing about its middle.
+const OF_THE_END: [&str; 2] = [CONVERGENCE.name, AVAILABILITY.name];
+
 /// What may be said of a played script: all that its workload promises, or, if it ends in the middle of things, only what
 /// must be true at every moment.
 pub fn judged(run: &Run) -> Judgement {
@@ -109,8 +112,8 @@ pub fn judged(run: &Run) -> Judgement {
     if run.history.phase(Phase::Final) < run.history.events.len() {
         return judge(run, checkers, Budget::default());
     }
-    let own = checkers.iter().filter(|checker| checker.name != FAILED_OPS.name);
-    let promise: Vec<Checker> = own.take(1).chain([&INVARIANTS]).copied().collect();
+    let promise: Vec<Checker> =
+        checkers.iter().filter(|checker| !OF_THE_END.contains(&checker.name)).copied().collect();
     judge(run, &promise, Budget::default())
 }
 

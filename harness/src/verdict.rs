@@ -165,7 +165,7 @@ pub fn judge_each(run: &Run, panels: &[&[Checker]], budget: Budget) -> Vec<Judge
 
 /// What opinions come to.
 fn conclude(run: &Run, opinions: Vec<Opinion>) -> Judgement {
-    // Of equally bad ones the first: a workload names the checkers of its own promise first.
+    // Of equally bad ones the first: a workload names who doubts its client program first, then the checkers of its own promise.
     let worst = opinions.iter().rev().map(|opinion| &opinion.verdict).max_by_key(|verdict| verdict.exit().severity());
     let verdict = match worst {
         None => Verdict::Vacuous("no checker was asked".to_string()),

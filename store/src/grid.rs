@@ -8,6 +8,7 @@
 //! - `U` must hold, and whom the fault parts from what their writes need must not be served while it lasts, but again afterwards.
 //! - `.` is not run. Where what breaks a claim needs no fault, the last ten faults are run for one claim of the design only, and where
 //!   no promise of a design rests on a clock, a cut beside a wrong clock is not run again beside the plain cut: such cells would repeat others.
+//!   Nor is a fault run where nothing measures whether it met anything that it could have harmed.
 //!
 //! The cells are argued for in `docs/verdicts.md`.
 
