@@ -1,13 +1,19 @@
-//! Where real nodes live: processes of this machine. Nothing here knows what the processes are for.
+//! Where real nodes live: processes of this machine, in network namespaces or not. Nothing here knows what the processes are for.
 //!
 //! Everything that is claimed about a process is read back from the kernel: a stopped one shows as stopped in
 //! `/proc`, a killed one has been reaped.
 #![allow(clippy::disallowed_methods)] // This crate drives a real machine, and real machines keep real time.
 
 pub mod child;
+pub mod error;
+pub mod host;
+pub mod netns;
 pub mod probe;
 pub mod process;
+mod tool;
 
 pub use child::{Child, Nursery};
+pub use error::{Error, Result};
+pub use host::{Abilities, Ability, Daemon, Dialer, Endpoint, Host, Stopped};
 pub use probe::{Finding, probe};
 pub use process::State;

@@ -13,5 +13,13 @@ pub fn doctor() -> Result<Exit, Failure> {
     for finding in &probes {
         println!("  {} {}: {}", if finding.ok { "+" } else { "-" }, finding.name, finding.detail);
     }
+    let probes = hosts::netns::probe(&hosts::netns::state_dir());
+    println!(
+        "netns  {}",
+        if probes.iter().all(|finding| finding.ok) { "ok" } else { "not ready; nothing that runs today needs it" }
+    );
+    for finding in &probes {
+        println!("  {} {}: {}", if finding.ok { "+" } else { "-" }, finding.name, finding.detail);
+    }
     Ok(if ready { Exit::Held } else { Exit::Harness })
 }

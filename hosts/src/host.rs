@@ -1,0 +1,178 @@
+//! [`Host`]: a place where nodes live, whatever it is made of.
+//!
+//! Everything here is synchronous, and every claim is read back: a paused daemon shows as stopped in `/proc`, a killed one has
+//! been reaped, a cut counts the packets that it dropped.
+
+use crate::error::Result;
+use std::ffi::OsString;
+use std::io;
+use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::Output;
+use std::time::Duration;
+
+/// One side of a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Endpoint {
+    /// A node, counted from 0, and whoever sits beside it: what is dialled from there comes from the node's own address.
+    Node(usize),
+    /// Clients that sit beside no node: the controller's own side.
+    Clients,
+}
+
+/// Whether a host can do something; where not, why not and what would mend it, in a sentence.
+pub type Ability = std::result::Result<(), String>;
+
+/// What a host can do, tried when it was set up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Abilities {
+    /// Links are cut for connections that stand as well as for new ones.
+    pub cut: Ability,
+    /// A link may be cut one way only.
+    pub one_way: Ability,
+    /// A link may lose a share of its packets.
+    pub loss: Ability,
+    /// Links may be slow.
+    pub delay: Ability,
+    /// Daemons are killed with all that they have forked.
+    pub kill: Ability,
+    /// Daemons are paused with all that they have forked.
+    pub pause: Ability,
+}
+
+impl Abilities {
+    /// Each with its name, for printing.
+    pub fn each(&self) -> [(&'static str, &Ability); 6] {
+        [
+            ("cut", &self.cut),
+            ("one-way", &self.one_way),
+            ("loss", &self.loss),
+            ("delay", &self.delay),
+            ("kill", &self.kill),
+            ("pause", &self.pause),
+        ]
+    }
+}
+
+/// A program that a node runs until it is stopped. It must stay in the foreground: when it ends, whatever it has forked ends too.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Daemon {
+    /// What it is called on its node; a node runs one daemon of a name. Letters, digits, `-` and `_`.
+    pub name: String,
+    /// A path, or a name that is looked up in `PATH`.
+    pub program: OsString,
+    /// Its arguments.
+    pub args: Vec<OsString>,
+    /// Added to its environment, which otherwise is `PATH`, `LANG=C.UTF-8` and `HOME`, the node's directory.
+    pub env: Vec<(OsString, OsString)>,
+}
+
+impl Daemon {
+    /// A daemon with these arguments and nothing added to its environment.
+    pub fn new<A: Into<OsString>>(
+        name: impl Into<String>,
+        program: impl Into<OsString>,
+        args: impl IntoIterator<Item = A>,
+    ) -> Daemon {
+        let args = args.into_iter().map(Into::into).collect();
+        Daemon { name: name.into(), program: program.into(), args, env: Vec::new() }
+    }
+}
+
+/// How a daemon that was asked to stop has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stopped {
+    /// It was not running.
+    Before,
+    /// By itself, after `SIGTERM`.
+    Asked,
+    /// By `SIGKILL`, when patience ran out.
+    Forced,
+}
+
+/// A place where nodes live. Nodes are counted from 0; in names and logs node 0 is `n1`.
+///
+/// # Panics
+/// All calls panic where a node is named that is not there.
+pub trait Host: Send {
+    /// What kind of place it is: `netns`, `local`.
+    fn kind(&self) -> &'static str;
+    /// What it can do.
+    fn abilities(&self) -> &Abilities;
+    /// How many nodes there are.
+    fn nodes(&self) -> usize;
+    /// The address that a node's daemons listen on.
+    fn address(&self, node: usize) -> IpAddr;
+    /// Where others, peers and clients, reach a port of the node: what a daemon should advertise. On a host without networks of
+    /// its own this is a proxy in front of the port, which only links through it can be cut.
+    fn reach(&mut self, node: usize, port: u16) -> Result<SocketAddr>;
+    /// The node's own data directory. It has the same path on the node and outside, and is removed by [`Host::close`].
+    fn dir(&self, node: usize) -> &Path;
+
+    /// Runs a command on a node, in its data directory, and waits for its end; kills it and fails when patience runs out. A
+    /// command that fails is no error: see its status.
+    fn run(&self, node: usize, command: &[&str], patience: Duration) -> Result<Output>;
+
+    /// Starts a daemon, in the node's data directory. What it says is appended to [`Host::log`]. An error where one of that name
+    /// runs. A program that is not there ends at once: ask [`Host::alive`].
+    fn start(&mut self, node: usize, daemon: &Daemon) -> Result<()>;
+    /// Whether the daemon runs or is paused. False after it ended by itself.
+    fn alive(&mut self, node: usize, daemon: &str) -> Result<bool>;
+    /// The numbers of the daemon's processes as the controller sees them, those that it has forked included. Empty if it does
+    /// not run.
+    fn pids(&self, node: usize, daemon: &str) -> Result<Vec<u32>>;
+    /// `SIGTERM` for each of its processes, and `SIGKILL` when patience runs out. Returns when all of them are reaped.
+    fn stop(&mut self, node: usize, daemon: &str, patience: Duration) -> Result<Stopped>;
+    /// `SIGKILL` for all of its processes at once. Returns when all of them are reaped, with how long that took; `None` if it was
+    /// not running: such a kill did nothing.
+    fn kill(&mut self, node: usize, daemon: &str) -> Result<Option<Duration>>;
+    /// `SIGSTOP` for each of its processes, until the kernel shows all of them stopped. False if it was not running.
+    fn pause(&mut self, node: usize, daemon: &str) -> Result<bool>;
+    /// `SIGCONT` for each of its processes, until the kernel shows none of them stopped. False if it was not running.
+    fn resume(&mut self, node: usize, daemon: &str) -> Result<bool>;
+    /// Where the daemon's standard output and error go. Beside the data directory, not in it, and removed by [`Host::close`].
+    fn log(&self, node: usize, daemon: &str) -> PathBuf;
+
+    /// Cuts exactly these links, each from the first to the second, instead of those that were cut before: all in one moment.
+    /// An empty set heals. What is under way in a connection is held back, as by loss, and arrives after the heal.
+    fn cut(&mut self, pairs: &[(Endpoint, Endpoint)]) -> Result<()>;
+    /// How often cuts have held something back so far, in packets; read it before and after to see that a cut did anything.
+    fn dropped(&self) -> Result<u64>;
+    /// Loses a share of what passes on these links, in percent, and on no others. An empty set heals.
+    fn lose(&mut self, pairs: &[(Endpoint, Endpoint, u8)]) -> Result<()>;
+    /// How many packets loss has dropped so far.
+    fn lost(&self) -> Result<u64>;
+    /// Opens connections from there. It is cheap, may be cloned, and is used from any thread while the host is being hurt.
+    fn dialer(&self, from: Endpoint) -> Dialer;
+    /// Opens one connection: see [`Dialer::connect`].
+    fn connect(&self, from: Endpoint, to: SocketAddr, timeout: Duration) -> io::Result<TcpStream> {
+        self.dialer(from).connect(to, timeout)
+    }
+
+    /// Ends all daemons and takes everything down. Again: nothing. Dropping the host does it too.
+    fn close(&mut self) -> Result<()>;
+}
+
+/// Opens connections from a place of a host.
+#[derive(Clone, Debug)]
+pub struct Dialer(pub(crate) Way);
+
+#[derive(Clone, Debug)]
+pub(crate) enum Way {
+    /// From within this network namespace.
+    Netns(std::sync::Weak<std::os::fd::OwnedFd>),
+}
+
+impl Dialer {
+    /// A connection that stands, with `TCP_NODELAY`. It keeps its place whatever thread uses it.
+    pub fn connect(&self, to: SocketAddr, timeout: Duration) -> io::Result<TcpStream> {
+        let stream = match &self.0 {
+            Way::Netns(namespace) => {
+                let namespace = namespace.upgrade().ok_or_else(|| io::Error::other("the host was closed"))?;
+                crate::netns::inside(&namespace, || TcpStream::connect_timeout(&to, timeout))?
+            }
+        };
+        stream.set_nodelay(true)?;
+        Ok(stream)
+    }
+}
