@@ -2,14 +2,16 @@
 
 use crate::fits::{self, Size};
 use checkers::linearizable::Online;
+use databases::real::{Chosen, choose};
 use harness::plan::FORMAT;
 use harness::run::{Witness, run};
 use harness::simulator::Simulator;
 use harness::verdict::judge;
 use harness::{
-    Budget, Checker, Cluster, Event, Judgement, Nemesis, Plan, Run, SECOND, Seed, Settings, Shape, Strike, Tier, Time,
-    Trouble, Workload,
+    Budget, Checker, Cluster, Event, Judgement, Needs, Nemesis, Plan, Run, SECOND, Seed, Settings, Shape, Strike, Tier,
+    Time, Trouble, Workload,
 };
+use hosts::netns::Netns;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use store::{About, Design, Setup};
@@ -17,7 +19,7 @@ use store::{About, Design, Setup};
 /// What somebody wants tested, by names.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// A design of the store.
+    /// A design of the store, or a database with what is chosen of it.
     pub design: String,
     /// Deliberate bugs to switch on in it.
     pub switches: Vec<String>,
@@ -97,6 +99,29 @@ pub fn design(name: &str) -> Result<&'static store::About, Usage> {
     store::find(name).ok_or_else(|| unknown("design", name, &known()))
 }
 
+/// The database of this name, with what is chosen of it: `etcd`, `etcd:reads=serializable`.
+pub fn database(text: &str) -> Result<Chosen, Usage> {
+    let known = || rows(databases::DATABASES, |database| (database.name, database.about));
+    choose(text).ok_or_else(|| unknown("database", text, &known()))?.map_err(Usage)
+}
+
+/// Whom a write of this system needs, where it runs in this tier.
+fn needs(name: &str, tier: Tier) -> Result<Needs, Usage> {
+    match tier {
+        Tier::Sim | Tier::Local if choose(name).is_some() => {
+            Err(Usage(format!("{name} is a real database and runs on real nodes: use --database {name} --tier netns")))
+        }
+        Tier::Sim | Tier::Local => design(name).map(|design| store::needs(design.name).expect("the design is known")),
+        Tier::Netns => match database(name) {
+            Err(_) if store::find(name).is_some() => {
+                let mend = "use --tier sim or --tier local, or --database with another name";
+                Err(Usage(format!("{name} is a design of the bundled store, which does not run in namespaces: {mend}")))
+            }
+            chosen => chosen.map(|_| Needs::default()),
+        },
+    }
+}
+
 /// The workload of this name.
 pub fn workload(name: &str) -> Result<&'static Workload, Usage> {
     let all: Vec<&Workload> = workloads::WORKLOADS.iter().chain(workloads::CLAIMS).collect();
@@ -127,7 +152,7 @@ pub fn plan(request: &Request) -> Result<Plan, Usage> {
         format: FORMAT,
         build: crate::build::hash().to_string(),
         design: request.design.clone(),
-        needs: store::needs(&request.design).expect("the design is known"),
+        needs: needs(&request.design, request.tier)?,
         switches: request.switches.clone(),
         tier: request.tier,
         workload: request.workload.clone(),
@@ -162,12 +187,16 @@ pub fn shape(request: &Request) -> Shape {
 
 /// Complains about what cannot be run.
 pub fn check(request: &Request) -> Result<(), Usage> {
+    needs(&request.design, request.tier)?;
     switches(&request.design, &request.switches)?;
     let drawn = if request.strikes.is_none() { request.nemesis.as_str() } else { harness::gate::CALM };
     for part in drawn.split('+').map(str::trim) {
         if !nemesis(part)?.tiers.contains(&request.tier) {
-            let mend = "use --tier sim, or another nemesis";
-            return Err(Usage(format!("{part} cannot be done to real processes: {mend}")));
+            let (whom, mend) = match request.tier {
+                Tier::Sim | Tier::Local => ("real processes", "use --tier sim, or another nemesis"),
+                Tier::Netns => ("a real database", "partitions, kill, pause and mixed can"),
+            };
+            return Err(Usage(format!("{part} cannot be done to {whom}: {mend}")));
         }
     }
     let Request { nodes, clients, time, rate, every, .. } = *request;
@@ -178,6 +207,7 @@ pub fn check(request: &Request) -> Result<(), Usage> {
 
 /// Complains about a plan that somebody changed until it cannot be carried out.
 pub fn check_plan(plan: &Plan) -> Result<(), Usage> {
+    needs(&plan.design, plan.tier)?;
     switches(&plan.design, &plan.switches)?;
     workload(&plan.workload)?;
     let Plan { nodes, clients, time, .. } = *plan;
@@ -188,6 +218,14 @@ pub fn check_plan(plan: &Plan) -> Result<(), Usage> {
 
 /// Complains about a design that there is not, or a switch that it has not.
 pub fn switches(name: &str, switches: &[String]) -> Result<(), Usage> {
+    if let (Some(_), Some(switch)) = (choose(name), switches.first()) {
+        return Err(Usage(format!(
+            "there is no switch \"{switch}\": {name} is a real database, whose bugs are its own"
+        )));
+    }
+    if choose(name).is_some() {
+        return Ok(());
+    }
     let design = design(name)?;
     let known = |switch: &&String| design.switches.iter().any(|known| known.name == **switch);
     match switches.iter().find(|switch| !known(switch)) {
@@ -207,6 +245,18 @@ pub fn cluster(plan: &Plan, dir: &Path) -> Result<Box<dyn Cluster>, Trouble> {
             let executable = std::env::current_exe()
                 .map_err(|error| Trouble::new("finding this program's own file", error, "start it by its full path"))?;
             Ok(Box::new(databases::bundled::start(plan, &executable, dir)?))
+        }
+        Tier::Netns => {
+            let chosen = database(&plan.design).expect("a plan names a known database");
+            let (what, mend) =
+                (format!("{} cannot be started", plan.design), "run it again with --install, as root, or install");
+            if let [missing, ..] = databases::real::missing(chosen.database).as_slice() {
+                let mend = format!("{mend} {}", chosen.database.packages.join(" and "));
+                return Err(Trouble::new(what, format!("there is no program {missing} on this machine"), mend));
+            }
+            let up = Netns::up(plan.nodes.into(), &hosts::netns::state_dir());
+            let host = up.map_err(|error| Trouble::new(error.what, error.why, error.mend))?;
+            Ok(Box::new(databases::real::start(plan, &chosen, Box::new(host), dir)?))
         }
     }
 }

@@ -8,6 +8,7 @@ pub mod assemble;
 pub mod build;
 pub mod commands;
 pub mod exploration;
+pub mod findings;
 pub mod fits;
 pub mod folder;
 pub mod matrix;

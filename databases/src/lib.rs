@@ -1,4 +1,12 @@
-//! Systems under test. So far one: the bundled store, as real processes on this machine.
+//! Systems under test: the bundled store as real processes of this machine, and real databases on hosts of their own.
 #![allow(clippy::disallowed_methods)] // This crate drives real processes, and these keep real time.
 
 pub mod bundled;
+mod etcd;
+pub mod real;
+mod wire;
+
+pub use wire::Lost;
+
+/// Every database.
+pub const DATABASES: &[real::Database] = &[etcd::ETCD];

@@ -63,6 +63,8 @@ pub enum Tier {
     Sim,
     /// Real processes on loopback.
     Local,
+    /// Real databases; each node has its own network, processes and name on this machine.
+    Netns,
 }
 
 /// One planned request. A client that is still busy at `at` asks as soon as it is free.

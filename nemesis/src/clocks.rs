@@ -1,7 +1,7 @@
 //! Clocks that are wrong: by an offset, which moves stamps, or by a rate, which moves timers and leases. Each of the four kinds
 //! has a name of its own; `clock-slow` and `clock-fast` deal them out by turns.
 
-use crate::ALL_TIERS;
+use crate::STORE_TIERS;
 use crate::rounds::{LONGER, Round, rounds};
 use harness::{Fault, Nemesis, Rng, Shape, Strike, Target, Time};
 
@@ -10,7 +10,7 @@ pub const CLOCK_SLOW: Nemesis = Nemesis {
     name: "clock-slow",
     about: "a clock is 10 election time-outs behind, or runs at half its rate; leader and follower by turns",
     plan: |shape, rng| each(shape, rng, -1, 50),
-    tiers: ALL_TIERS,
+    tiers: STORE_TIERS,
 };
 
 /// C+: ahead, or at twice the speed.
@@ -18,7 +18,7 @@ pub const CLOCK_FAST: Nemesis = Nemesis {
     name: "clock-fast",
     about: "a clock is 10 election time-outs ahead, or runs at twice its rate; leader and follower by turns",
     plan: |shape, rng| each(shape, rng, 1, 200),
-    tiers: ALL_TIERS,
+    tiers: STORE_TIERS,
 };
 
 /// A nemesis that does always the same to a clock: so many election time-outs of offset, at this rate.
@@ -28,7 +28,7 @@ macro_rules! always {
             name: $name,
             about: $about,
             plan: |shape, rng| always(shape, rng, Target::$target, $offset, $rate),
-            tiers: ALL_TIERS,
+            tiers: STORE_TIERS,
         }
     };
 }

@@ -1,6 +1,6 @@
 //! Disks that lose what was not synced, and disks that are slow.
 
-use crate::ALL_TIERS;
+use crate::STORE_TIERS;
 use crate::rounds::{LONG, LONGER, Round, rounds};
 use harness::simulator::WROTE;
 use harness::{Fault, MS, Nemesis, Rng, Shape, Strike, Target, Tier, Time, When};
@@ -30,7 +30,7 @@ pub const WIPE: Nemesis = Nemesis {
         let victim = Target::Node(*rng.pick(&shape.node_ids().collect::<Vec<_>>()));
         rounds(shape, rng, LONG).into_iter().map(|round| round.strike(Fault::Wipe(victim.clone()))).collect()
     },
-    tiers: ALL_TIERS,
+    tiers: STORE_TIERS,
 };
 
 /// A slow disk under the leader.
@@ -44,7 +44,7 @@ pub const SLOW_DISK: Nemesis = Nemesis {
         };
         rounds(shape, rng, LONGER).into_iter().map(slow).collect()
     },
-    tiers: ALL_TIERS,
+    tiers: STORE_TIERS,
 };
 
 fn each_at_a_write(shape: &Shape, rng: &mut Rng, target: Target) -> Vec<Strike> {

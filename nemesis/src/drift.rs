@@ -1,6 +1,6 @@
 //! Clocks that drift apart while the leader is cut off: what a lease must bear, and what no lease can.
 
-use crate::ALL_TIERS;
+use crate::STORE_TIERS;
 use crate::rounds::{LONGER, rounds};
 use harness::{Cut, Fault, Nemesis, Rng, Shape, Strike, Target, When};
 
@@ -9,7 +9,7 @@ pub const SLOW_LEADER: Nemesis = Nemesis {
     name: "isolate-slow-leader",
     about: "the leader's clocks run at half their rate, and then it loses every link",
     plan: |shape, rng| each(shape, rng, Target::Leader, 50),
-    tiers: ALL_TIERS,
+    tiers: STORE_TIERS,
 };
 
 /// C+ of the leader with P1: its lease is over the sooner.
@@ -17,7 +17,7 @@ pub const FAST_LEADER: Nemesis = Nemesis {
     name: "isolate-fast-leader",
     about: "the leader's clocks run at twice their rate, and then it loses every link",
     plan: |shape, rng| each(shape, rng, Target::Leader, 200),
-    tiers: ALL_TIERS,
+    tiers: STORE_TIERS,
 };
 
 /// C+ of all others with P1.
@@ -25,7 +25,7 @@ pub const FAST_FOLLOWERS: Nemesis = Nemesis {
     name: "isolate-beside-fast",
     about: "the clocks of all but the leader run at twice their rate, and then it loses every link",
     plan: |shape, rng| each(shape, rng, Target::Others, 200),
-    tiers: ALL_TIERS,
+    tiers: STORE_TIERS,
 };
 
 /// Clocks go wrong two election time-outs before the cut, and are set right with its end.

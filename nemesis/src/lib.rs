@@ -49,8 +49,10 @@ pub const NEMESES: &[Nemesis] = &[
     NOTHING,
 ];
 
+/// Wherever the bundled store runs.
+const STORE_TIERS: &[Tier] = &[Tier::Sim, Tier::Local];
 /// Everywhere.
-const ALL_TIERS: &[Tier] = &[Tier::Sim, Tier::Local];
+const ALL_TIERS: &[Tier] = &[Tier::Sim, Tier::Local, Tier::Netns];
 
 /// No fault, on purpose.
 const CALM: Nemesis = Nemesis {

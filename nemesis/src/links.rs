@@ -1,6 +1,6 @@
 //! Links that are slow, forget the order, repeat themselves or lose what they carry; and clients that do not wait for an answer.
 
-use crate::ALL_TIERS;
+use crate::STORE_TIERS;
 use crate::rounds::{LONGER, rounds};
 use harness::{Fault, MS, Nemesis, Rng, Shape, Strike, Target, Tier, Time};
 
@@ -9,7 +9,7 @@ pub const REORDER: Nemesis = Nemesis {
     name: "reorder",
     about: "every message takes up to half an election time-out longer, so that they overtake each other",
     plan: |shape, rng| each(shape, rng, rough(0, 0, Time::ZERO, shape.settings.election_low / 2)),
-    tiers: ALL_TIERS,
+    tiers: STORE_TIERS,
 };
 
 /// D2: the leader is not heard in time, and hears of its successor late.
@@ -17,7 +17,7 @@ pub const DELAY: Nemesis = Nemesis {
     name: "delay",
     about: "every link of the leader is three election time-outs slow, in order; clients are not delayed",
     plan: |shape, rng| each(shape, rng, Fault::Delay { target: Target::Leader, by: shape.settings.election_low * 3 }),
-    tiers: ALL_TIERS,
+    tiers: STORE_TIERS,
 };
 
 /// Du: what was said is said again later on.
@@ -25,7 +25,7 @@ pub const DUPLICATE: Nemesis = Nemesis {
     name: "duplicate",
     about: "half of all messages come two or three times, up to two election time-outs later",
     plan: |shape, rng| each(shape, rng, rough(0, 50, shape.settings.election_low * 2, Time::ZERO)),
-    tiers: ALL_TIERS,
+    tiers: STORE_TIERS,
 };
 
 /// More than the designs' networks may do by their own assumptions; some deliberate bugs need it.
@@ -33,7 +33,7 @@ pub const LOSS: Nemesis = Nemesis {
     name: "loss",
     about: "a quarter of all messages between nodes is lost; no part of the matrix, for deliberate bugs",
     plan: |shape, rng| each(shape, rng, rough(25, 0, Time::ZERO, Time::ZERO)),
-    tiers: ALL_TIERS,
+    tiers: STORE_TIERS,
 };
 
 /// T: the same request over and over.
@@ -45,7 +45,7 @@ pub const RETRY: Nemesis = Nemesis {
         let after = if shape.tier == Tier::Sim { shape.settings.delay_high } else { MS };
         each(shape, rng, Fault::Retry { after: after.max(MS) })
     },
-    tiers: ALL_TIERS,
+    tiers: STORE_TIERS,
 };
 
 fn rough(loss: u32, duplicate: u32, late: Time, delay: Time) -> Fault {

@@ -20,7 +20,12 @@ pub const MIXED: Nemesis = Nemesis {
 fn any(round: Round, shape: &Shape, rng: &mut Rng) -> Strike {
     let target = leader_mostly(round);
     let offset = (shape.settings.election_low.0 * 10) as i64;
-    let kinds = if shape.tier == Tier::Sim { 9 } else { 8 };
+    // Each tier does what the one before it does, but for the last kinds.
+    let kinds = match shape.tier {
+        Tier::Sim => 9,
+        Tier::Local => 8,
+        Tier::Netns => 5,
+    };
     round.strike(match rng.below(kinds) {
         0 => Fault::Partition(Cut::Isolate(Target::Leader)),
         1 => Fault::Partition(Cut::Minority(Target::Leader)),

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 /// Which table.
 #[derive(Args)]
 pub struct Arguments {
-    /// designs, switches, workloads, claims, nemeses, checkers, models or formats; all of them without
+    /// designs, switches, databases, workloads, claims, nemeses, checkers, models or formats; all of them without
     table: Option<String>,
 }
 
@@ -29,6 +29,19 @@ const TABLES: &[Table] = &[
             (switch.name, Cow::from(format!("{} (of {})", switch.about, design.name)))
         };
         store::designs().flat_map(|design| design.switches.iter().map(move |switch| row(design, switch))).collect()
+    }),
+    ("databases", "real systems, on nodes of their own", || {
+        let row = |database: &'static databases::real::Database| {
+            let values = |choice: &databases::real::Choice| {
+                let values =
+                    choice.values.iter().map(|(value, about)| format!("\n      {}={value}: {about}", choice.name));
+                values.collect::<String>()
+            };
+            let choices: String = database.choices.iter().map(values).collect();
+            let mapping = database.mapping.iter().map(|(workload, words)| format!("\n      {workload}: {words}"));
+            (database.name, Cow::from(format!("{}{choices}{}", database.about, mapping.collect::<String>())))
+        };
+        databases::DATABASES.iter().map(row).collect()
     }),
     ("workloads", "what clients ask", || plain(rows(workloads::WORKLOADS, |workload| (workload.name, workload.about)))),
     ("claims", "promises that are judged by themselves, in place of a workload", || {

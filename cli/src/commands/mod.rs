@@ -4,9 +4,11 @@ mod campaign;
 mod check;
 mod doctor;
 mod explore;
+mod gc;
 mod list;
 mod replay;
 mod report;
+mod reproduce;
 mod run;
 
 use crate::assemble::Usage;
@@ -56,8 +58,12 @@ enum Command {
     Report(report::Arguments),
     /// List designs, their deliberate bugs, workloads, nemeses, checkers, models and report formats
     List(list::Arguments),
+    /// Find again what others have published about real databases, each with a control that must hold
+    Reproduce(reproduce::Arguments),
     /// Say what this machine can do, tier by tier
     Doctor,
+    /// Remove what runs have left whose controllers died: namespaces, processes and files of their own, nothing else
+    Gc,
     /// Print completions for a shell
     Completions {
         /// Which shell.
@@ -108,8 +114,10 @@ pub fn dispatch(arguments: Perjury) -> u8 {
         Command::Replay(arguments) => replay::replay(&arguments),
         Command::Check(arguments) => check::check(&arguments),
         Command::Report(arguments) => report::report(&arguments),
+        Command::Reproduce(arguments) => reproduce::reproduce(&arguments),
         Command::List(arguments) => list::list(&arguments),
         Command::Doctor => doctor::doctor(),
+        Command::Gc => gc::gc(),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Perjury::command(), "perjury", &mut std::io::stdout());
             Ok(Exit::Held)
@@ -154,6 +162,12 @@ fn stop_flag() -> Arc<AtomicBool> {
         eprintln!("\nstopping: what there is so far is judged; press Ctrl-C again to leave at once");
     });
     stop
+}
+
+/// Sees to it that this process may make namespaces: where it may not, it begins again as root of a user namespace.
+fn enter_namespaces() -> Result<(), Failure> {
+    let entered = hosts::netns::reexec_if_needed();
+    entered.map_err(|error| Trouble::new(error.what, error.why, error.mend).into())
 }
 
 /// Reads a file that somebody named.

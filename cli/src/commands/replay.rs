@@ -25,6 +25,9 @@ pub fn replay(arguments: &Arguments) -> Result<Exit, Failure> {
             crate::build::hash()
         );
     }
+    if plan.tier == Tier::Netns {
+        super::enter_namespaces()?;
+    }
     let scratch = tempfile::tempdir().map_err(|error| Failure::Trouble(format!("a temporary folder: {error}")))?;
     let run = carry_out(&plan, scratch.path(), &mut (), &stop_flag())?;
     let (now, judgement) = (harness::files::history::write(&run.history), judgement(&run));

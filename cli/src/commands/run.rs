@@ -1,28 +1,34 @@
 //! `perjury run`: one system, one workload, one nemesis.
 
 use super::{Failure, default_out, read, span, stop_flag};
-use crate::assemble::{Request, Usage, carry_out, judgement, plan};
+use crate::assemble::{Request, Usage, carry_out, database, judgement, plan};
 use crate::folder::{Folder, replay_command};
 use crate::progress::Progress;
 use clap::{Args, ValueEnum};
 use harness::campaign::{Cell, Expected, Observed, Orders, Other, Trial};
 use harness::files::Malformed;
 use harness::plan::FORMAT;
-use harness::{Exit, Judgement, Plan, Run, Seed, Settings, Strike, Tier, Time};
+use harness::{Exit, Judgement, Plan, Run, SECOND, Seed, Settings, Strike, Tier, Time};
 use std::path::{Path, PathBuf};
 
 /// What to test, and how.
 #[derive(Args)]
 pub struct Arguments {
-    /// A design of the bundled store (`perjury list designs`)
-    #[arg(long, default_value = "raft")]
-    design: String,
+    /// A design of the bundled store (`perjury list designs`); raft without
+    #[arg(long)]
+    design: Option<String>,
+    /// A real database (`perjury list databases`), with what is chosen of it behind a colon: etcd:reads=serializable
+    #[arg(long, conflicts_with = "design")]
+    database: Option<String>,
+    /// Install the database's packages first, as root, where they are missing
+    #[arg(long, requires = "database")]
+    install: bool,
     /// Deliberate bugs to switch on in it, separated by commas (`perjury list switches`)
     #[arg(long = "switch", value_delimiter = ',')]
     switches: Vec<String>,
-    /// Where the nodes live
-    #[arg(long, value_enum, default_value = "sim")]
-    tier: TierName,
+    /// Where the nodes live; sim for a design and netns for a database without
+    #[arg(long, value_enum)]
+    tier: Option<TierName>,
     /// What clients ask (`perjury list workloads`)
     #[arg(long, default_value = "registration")]
     workload: String,
@@ -41,15 +47,15 @@ pub struct Arguments {
     /// Test so many seeds, from --seed on (in the simulator, on all cores)
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
     seeds: u64,
-    /// How many nodes
-    #[arg(long, default_value_t = 5, allow_negative_numbers = true)]
-    nodes: u8,
+    /// How many nodes; 5 without, or as many as the database usually has
+    #[arg(long, allow_negative_numbers = true)]
+    nodes: Option<u8>,
     /// How many clients
     #[arg(long, default_value_t = 10, allow_negative_numbers = true)]
     clients: u32,
-    /// How long clients ask and faults strike
-    #[arg(long, default_value = "30s", value_parser = span, allow_negative_numbers = true)]
-    time: Time,
+    /// How long clients ask and faults strike; 30 s for a design and 60 s for a database without
+    #[arg(long, value_parser = span, allow_negative_numbers = true)]
+    time: Option<Time>,
     /// Requests a second of all clients together
     #[arg(long, default_value_t = 30.0, allow_negative_numbers = true)]
     rate: f64,
@@ -71,17 +77,25 @@ enum TierName {
     Sim,
     /// Real processes on this machine
     Local,
+    /// Real databases, each node in namespaces of its own on this machine
+    Netns,
 }
 
 impl Arguments {
     fn request(&self) -> Result<Request, Failure> {
         let strikes = self.plan.as_deref().map(strikes).transpose()?;
+        let chosen = self.database.as_deref().map(database).transpose()?.map(|chosen| chosen.database);
+        let usual = Request::default();
         let tier = match self.tier {
-            TierName::Sim => Tier::Sim,
-            TierName::Local => Tier::Local,
+            Some(TierName::Sim) => Tier::Sim,
+            Some(TierName::Local) => Tier::Local,
+            Some(TierName::Netns) => Tier::Netns,
+            None if chosen.is_some() => Tier::Netns,
+            None => Tier::Sim,
         };
+        let settings = chosen.map_or(usual.settings, |database| (database.settings)());
         Ok(Request {
-            design: self.design.clone(),
+            design: self.database.clone().or(self.design.clone()).unwrap_or(usual.design),
             switches: self.switches.clone(),
             tier,
             workload: self.workload.clone(),
@@ -89,11 +103,11 @@ impl Arguments {
             strikes,
             every: self.every,
             seed: Seed(self.seed),
-            nodes: self.nodes,
+            nodes: self.nodes.unwrap_or(chosen.map_or(usual.nodes, |database| database.nodes)),
             clients: self.clients,
-            time: self.time,
+            time: self.time.unwrap_or(if chosen.is_some() { SECOND * 60 } else { usual.time }),
             rate: self.rate,
-            settings: Settings { online: self.online, ..Settings::default() },
+            settings: Settings { online: self.online, ..settings },
         })
     }
 }
@@ -117,12 +131,18 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         return Err(Failure::Usage("--seed and --seeds together are beyond the last seed".to_string()));
     }
     let first = plan(&request)?;
+    if let (true, Some(name)) = (arguments.install, &arguments.database) {
+        databases::real::install(database(name)?.database)?;
+    }
+    if request.tier == Tier::Netns {
+        super::enter_namespaces()?;
+    }
     if arguments.seeds == 1 {
         return one(arguments, first);
     }
     match request.tier {
         Tier::Sim => many(arguments, &request),
-        Tier::Local => {
+        Tier::Local | Tier::Netns => {
             let mut worst = Exit::Held;
             for seed in (arguments.seed..).take(arguments.seeds as usize) {
                 worst = worst.worst(one(arguments, plan(&Request { seed: Seed(seed), ..request.clone() })?)?);

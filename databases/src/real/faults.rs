@@ -1,0 +1,200 @@
+//! Faults on a real database: done by its host, measured, undone.
+
+use super::cluster::{RealCluster, trouble};
+use harness::cluster::FaultId;
+use harness::fault::Effect;
+use harness::relevance::Before;
+use harness::targets::{Scene, resolve};
+use harness::{Cluster, Cut, Fault, NodeId, Target, Time, Trouble};
+use hosts::{Ability, Endpoint, Host};
+use std::time::Duration;
+
+/// A fault in force, with what was measured when it began.
+pub struct Injected {
+    fault: Fault,
+    measure: Measure,
+    began: Time,
+    before: Before,
+}
+
+enum Measure {
+    /// Packets that had been dropped before.
+    Dropped(u64),
+    /// Nodes that died of it, and how long that took.
+    Killed(Vec<(NodeId, Duration)>),
+    /// Nodes that the kernel showed stopped.
+    Stopped(Vec<NodeId>),
+    Nothing,
+}
+
+/// Can this be done to a database on this host?
+///
+/// # Errors
+/// Why not.
+pub fn supports(fault: &Fault, database: &str, host: &dyn Host) -> Result<(), Trouble> {
+    let can = host.abilities();
+    let one_way = |links: &[(NodeId, NodeId)]| links.iter().any(|(from, to)| !links.contains(&(*to, *from)));
+    let needed: Vec<&Ability> = match fault {
+        Fault::Partition(Cut::Mute(_)) => vec![&can.cut, &can.one_way],
+        Fault::Partition(Cut::Links(links)) if one_way(links) => vec![&can.cut, &can.one_way],
+        Fault::Partition(_) => vec![&can.cut],
+        Fault::Kill(_) => vec![&can.kill],
+        Fault::Pause(_) => vec![&can.pause],
+        Fault::Nothing => Vec::new(),
+        Fault::PowerLoss(_)
+        | Fault::Clock { .. }
+        | Fault::Wipe(_)
+        | Fault::SlowDisk { .. }
+        | Fault::Links { .. }
+        | Fault::Delay { .. }
+        | Fault::Retry { .. }
+        | Fault::Rebalance(_) => {
+            let what = format!("\"{fault}\" cannot be done to {database}");
+            return Err(Trouble::new(what, "nobody has taught real nodes this fault", "use partitions, kill or pause"));
+        }
+    };
+    needed.into_iter().try_for_each(|ability| {
+        ability.clone().map_err(|why| {
+            let what = format!("\"{fault}\" cannot be done on {}", host.kind());
+            Trouble::new(what, why, "use another host or another nemesis; see: perjury doctor")
+        })
+    })
+}
+
+impl RealCluster {
+    /// Injects a fault; returns it resolved.
+    pub(super) fn strike(&mut self, fault: &Fault) -> Result<(FaultId, Fault), Trouble> {
+        supports(fault, self.name, &*self.host)?;
+        let views = &self.views;
+        let view = |node: NodeId| views[node.index()];
+        let scene = Scene { nodes: views.len() as u8, view: &view, marked: None };
+        let fault = resolve(fault, &scene, &mut self.targets);
+        let began = self.now();
+        let before = self.seen.strikes(&fault, began, self.heartbeat(), &|node| self.leads(node));
+        // What is cut is what all faults in force cut, so this one belongs to them before the links are set.
+        self.faults.push(Some(Injected { fault: fault.clone(), measure: Measure::Nothing, began, before }));
+        let id = self.faults.len() - 1;
+        let measure = self.hurt(&fault)?;
+        self.faults[id].as_mut().expect("it was just put there").measure = measure;
+        Ok((FaultId(id as u32), fault))
+    }
+
+    fn hurt(&mut self, fault: &Fault) -> Result<Measure, Trouble> {
+        Ok(match fault {
+            Fault::Partition(_) => {
+                let before = self.host.dropped().map_err(trouble)?;
+                self.cut()?;
+                Measure::Dropped(before)
+            }
+            Fault::Kill(target) => Measure::Killed(self.kill(&self.victims(target))?),
+            Fault::Pause(target) => Measure::Stopped(self.pause(&self.victims(target))?),
+            Fault::Nothing => Measure::Nothing,
+            other => panic!("\"{other}\" is refused before"),
+        })
+    }
+
+    /// Lifts a fault and says what it did.
+    pub(super) fn relieve(&mut self, id: FaultId) -> Result<Effect, Trouble> {
+        let Injected { fault, measure, began, before } =
+            self.faults[id.0 as usize].take().expect("a fault is lifted once");
+        let effect = self.undo(&fault, measure, self.now().since(began))?;
+        Ok(self.seen.ended(&before, &fault, effect, &|node| self.leads(node)))
+    }
+
+    fn undo(&mut self, fault: &Fault, measure: Measure, lasted: Time) -> Result<Effect, Trouble> {
+        Ok(match (fault, measure) {
+            (Fault::Partition(_), Measure::Dropped(before)) => {
+                self.cut()?;
+                let dropped = self.host.dropped().map_err(trouble)? - before;
+                Effect::new(dropped > 0, format!("{dropped} packets stopped"))
+            }
+            (Fault::Kill(target), Measure::Killed(killed)) => self.revive(&self.victims(target), &killed, lasted)?,
+            (Fault::Pause(target), Measure::Stopped(stopped)) => {
+                self.resume(&self.victims(target), &stopped, lasted)?
+            }
+            (Fault::Nothing, Measure::Nothing) => Effect::new(false, "nothing was done".to_string()),
+            (fault, _) => panic!("\"{fault}\" was measured as another kind of fault"),
+        })
+    }
+
+    fn victims(&self, target: &Target) -> Vec<NodeId> {
+        target.nodes(self.views.len())
+    }
+
+    fn leads(&self, node: NodeId) -> bool {
+        self.views[node.index()].is_some_and(|view| view.leads)
+    }
+
+    /// Cuts what the faults in force cut, and nothing else.
+    fn cut(&mut self) -> Result<(), Trouble> {
+        let links = self.faults.iter().flatten().filter_map(|injected| match &injected.fault {
+            Fault::Partition(Cut::Links(links)) => Some(links),
+            _ => None,
+        });
+        let end = |node: &NodeId| Endpoint::Node(node.index());
+        let mut pairs: Vec<_> = links.flatten().map(|(from, to)| (end(from), end(to))).collect();
+        pairs.sort();
+        pairs.dedup();
+        self.host.cut(&pairs).map_err(trouble)
+    }
+
+    fn kill(&mut self, victims: &[NodeId]) -> Result<Vec<(NodeId, Duration)>, Trouble> {
+        let mut killed = Vec::new();
+        for node in victims {
+            self.down[node.index()] += 1;
+            let mut took = None;
+            for daemon in self.system.daemons(node.index()) {
+                took = took.max(self.host.kill(node.index(), &daemon.name).map_err(trouble)?);
+            }
+            killed.extend(took.map(|took| (*node, took)));
+        }
+        Ok(killed)
+    }
+
+    fn revive(&mut self, victims: &[NodeId], killed: &[(NodeId, Duration)], lasted: Time) -> Result<Effect, Trouble> {
+        for node in victims {
+            self.down[node.index()] -= 1;
+            if self.down[node.index()] == 0 {
+                for daemon in self.system.daemons(node.index()) {
+                    self.host.start(node.index(), &daemon).map_err(trouble)?;
+                }
+            }
+        }
+        let words =
+            killed.iter().map(|(node, took)| format!("{node} was gone after {:.1} ms", took.as_secs_f64() * 1e3));
+        let words: Vec<String> = words.collect();
+        Ok(match words.as_slice() {
+            [] => Effect::new(false, "nothing ran that could be killed".to_string()),
+            _ => Effect::new(true, format!("{}, and down for {lasted}", words.join(", "))),
+        })
+    }
+
+    fn pause(&mut self, victims: &[NodeId]) -> Result<Vec<NodeId>, Trouble> {
+        let mut stopped = Vec::new();
+        for node in victims {
+            self.stopped[node.index()] += 1;
+            let mut all = true;
+            for daemon in self.system.daemons(node.index()) {
+                all &= self.host.pause(node.index(), &daemon.name).map_err(trouble)?;
+            }
+            stopped.extend(all.then_some(*node));
+        }
+        Ok(stopped)
+    }
+
+    fn resume(&mut self, victims: &[NodeId], stopped: &[NodeId], lasted: Time) -> Result<Effect, Trouble> {
+        for node in victims {
+            self.stopped[node.index()] -= 1;
+            if self.stopped[node.index()] == 0 {
+                for daemon in self.system.daemons(node.index()) {
+                    self.host.resume(node.index(), &daemon.name).map_err(trouble)?;
+                }
+            }
+        }
+        let words: Vec<String> = stopped.iter().map(NodeId::to_string).collect();
+        Ok(match stopped {
+            [] => Effect::new(false, "no process was stopped".to_string()),
+            _ => Effect::new(true, format!("{} stopped for {lasted}", words.join(", "))),
+        })
+    }
+}

@@ -1,0 +1,79 @@
+//! Programs of databases: whether they are there, and how they come from Debian's packages where somebody asks for it.
+
+use super::Database;
+use harness::Trouble;
+use std::env;
+use std::path::Path;
+use std::process::Command;
+
+/// The programs of a database that this machine does not have.
+pub fn missing(database: &Database) -> Vec<&'static str> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let there = |program: &str| {
+        program.contains('/') && Path::new(program).exists()
+            || env::split_paths(&path).any(|dir| dir.join(program).is_file())
+    };
+    database.programs.iter().copied().filter(|program| !there(program)).collect()
+}
+
+/// What the database's first program says of its own version, in a line.
+pub fn version(database: &Database) -> String {
+    let said = Command::new(database.programs[0]).arg("--version").output();
+    let said = said.map(|said| String::from_utf8_lossy(&said.stdout).lines().next().unwrap_or_default().to_string());
+    said.unwrap_or_else(|error| format!("unknown: {error}"))
+}
+
+/// Installs a database's packages, as root, unless its programs are there. None of their services is started: a policy file
+/// says so while the packages are unpacked, and is removed again if it was not there before.
+///
+/// # Errors
+/// Where the package manager fails, with its last words.
+pub fn install(database: &Database) -> Result<(), Trouble> {
+    if missing(database).is_empty() {
+        return Ok(());
+    }
+    let mend = format!("install {} by hand", database.packages.join(" and "));
+    let failed = |why: String| Trouble::new(format!("{} cannot be installed", database.name), why, mend.clone());
+    if !rustix::process::geteuid().is_root() {
+        return Err(failed("only root may install packages".to_string()));
+    }
+    let policy = Policy::none().map_err(|error| failed(error.to_string()))?;
+    let apt = |arguments: &[&str]| {
+        let said = Command::new("apt-get").args(arguments).env("DEBIAN_FRONTEND", "noninteractive").output();
+        let said = said.map_err(|error| failed(format!("apt-get: {error}")))?;
+        let words = String::from_utf8_lossy(&said.stderr).trim().to_string();
+        if said.status.success() { Ok(()) } else { Err(failed(words)) }
+    };
+    apt(&["update", "-qq"])?;
+    apt(&[&["install", "-y", "-qq", "--no-install-recommends"], database.packages].concat())?;
+    drop(policy);
+    match missing(database).as_slice() {
+        [] => Ok(()),
+        left => Err(failed(format!("the packages did not bring {}", left.join(" and ")))),
+    }
+}
+
+/// While it lives no package starts a service.
+struct Policy(bool);
+
+const POLICY: &str = "/usr/sbin/policy-rc.d";
+
+impl Policy {
+    fn none() -> std::io::Result<Policy> {
+        use std::os::unix::fs::PermissionsExt;
+        if Path::new(POLICY).exists() {
+            return Ok(Policy(false));
+        }
+        std::fs::write(POLICY, "#!/bin/sh\nexit 101\n")?;
+        std::fs::set_permissions(POLICY, std::fs::Permissions::from_mode(0o755))?;
+        Ok(Policy(true))
+    }
+}
+
+impl Drop for Policy {
+    fn drop(&mut self) {
+        if self.0 {
+            let _ = std::fs::remove_file(POLICY);
+        }
+    }
+}
