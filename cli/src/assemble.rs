@@ -250,7 +250,7 @@ pub fn cluster(plan: &Plan, dir: &Path) -> Result<Box<dyn Cluster>, Trouble> {
             let chosen = database(&plan.design).expect("a plan names a known database");
             let (what, mend) =
                 (format!("{} cannot be started", plan.design), "run it again with --install, as root, or install");
-            if let [missing, ..] = databases::real::missing(chosen.database).as_slice() {
+            if let [missing, ..] = chosen.database.needed().missing().as_slice() {
                 let mend = format!("{mend} {}", chosen.database.packages.join(" and "));
                 return Err(Trouble::new(what, format!("there is no program {missing} on this machine"), mend));
             }

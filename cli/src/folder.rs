@@ -16,7 +16,9 @@ impl Folder {
     pub fn create(out: &Path, plan: &Plan) -> Result<Folder> {
         databases::bundled::sweep(out);
         let switched: String = plan.switches.iter().map(|switch| format!("+{switch}")).collect();
-        let name = format!("{}{switched}-{}-{}", plan.design, plan.workload, plan.nemesis);
+        // Browsers take what stands before a colon for a protocol.
+        let design = plan.design.replace([':', '=', ','], "-");
+        let name = format!("{design}{switched}-{}-{}", plan.workload, plan.nemesis);
         let time = humantime::format_rfc3339_seconds(SystemTime::now()).to_string().replace(':', "-");
         let path = fresh(&out.join(name), &format!("{}-{}", time.trim_end_matches('Z'), plan.seed.0))?;
         let folder = Folder { path };

@@ -23,7 +23,7 @@ struct Met {
     asked: u64,
     /// Of these, while it led.
     led: u64,
-    /// Of these, while another one led too, in a later term where there are terms.
+    /// Of these, while another one led too, in a later term where there are terms, or once it had stepped down alone.
     deposed: u64,
     /// Requests that it did what they asked for.
     answered: u64,
@@ -69,8 +69,10 @@ impl Seen {
         let rival = |other: NodeId| {
             view(other).is_some_and(|other| other.leads && (other.term.is_none() || other.term > mine.term))
         };
-        let deposed = mine.leads && others.into_iter().any(rival);
         let met = &mut self.nodes[node.index()];
+        // A leader that hears nobody may have stepped down; its term says that it still knows of no other one.
+        let led = mine.leads || mine.term.is_some() && met.led > 0;
+        let deposed = led && others.into_iter().any(rival);
         met.asked += 1;
         met.led += u64::from(mine.leads);
         met.deposed += u64::from(deposed);
@@ -228,6 +230,26 @@ mod tests {
         seen.asked(N1, id(2), leaders(Some(2)));
         let met = seen.met(&before, &fault, &successor);
         assert_eq!(met, (Some(true), "1 requests came to a deposed leader".to_string()));
+    }
+
+    #[test]
+    fn a_leader_that_stepped_down_alone_is_deposed_and_one_that_follows_is_not() {
+        let (before, mut seen) = (Seen::new(3, 2), Seen::new(3, 2));
+        let follower = |term| {
+            move |node: NodeId| match node.0 {
+                0 => Some(View { leads: false, term: Some(term), committed: None }),
+                _ => Some(View { leads: node.0 == 1, term: Some(2), committed: None }),
+            }
+        };
+        let fault = Fault::Partition(Cut::around(&[N1], 3));
+        let met = |seen: &Seen| seen.met(&before, &fault, &|node| node.0 == 1).0;
+        seen.asked(N1, id(1), follower(1));
+        assert_eq!(met(&seen), Some(false), "it never led");
+        seen.asked(N1, id(2), leaders(None));
+        seen.asked(N1, id(3), follower(2));
+        assert_eq!(met(&seen), Some(false), "it follows");
+        seen.asked(N1, id(4), follower(1));
+        assert_eq!(met(&seen), Some(true));
     }
 
     #[test]

@@ -43,6 +43,8 @@ enum Lane {
         #[arg(long, default_value_t = usize::MAX)]
         forced: usize,
     },
+    /// Install what the tests of real databases need, as root of Debian; elsewhere say what is missing
+    Packages,
     /// A node of the lane on real processes: started by the lane, never by a person
     #[command(hide = true)]
     Node,
@@ -53,8 +55,21 @@ fn main() -> Result<()> {
         Lane::Soak { seeds } => soak(seeds),
         Lane::Local { runs } => local(runs),
         Lane::Fuzz { count, model, seed, forced } => fuzzing::fuzz(count, model.as_deref(), seed, forced),
+        Lane::Packages => packages(),
         Lane::Node => std::process::exit(databases::bundled::node_main()),
     }
+}
+
+/// Where it may not install, that is said and is no failure: tests are skipped then.
+fn packages() -> Result<()> {
+    for needed in databases::real::everything() {
+        match databases::real::install(&needed) {
+            Ok(()) => println!("{}: there", needed.what),
+            Err(trouble) if std::env::var_os("PERJURY_NO_SKIP").is_some() => bail!("{trouble}"),
+            Err(trouble) => println!("{}: missing; its tests will be skipped. {trouble}", needed.what),
+        }
+    }
+    Ok(())
 }
 
 fn soak(seeds: u64) -> Result<()> {

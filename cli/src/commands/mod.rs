@@ -164,6 +164,15 @@ fn stop_flag() -> Arc<AtomicBool> {
     stop
 }
 
+/// Installs what nodes need and what a database needs, as far as it is missing.
+fn install(database: &str) -> Result<(), Failure> {
+    let chosen = crate::assemble::database(database)?;
+    for needed in [databases::real::NODES, chosen.database.needed()] {
+        databases::real::install(&needed)?;
+    }
+    Ok(())
+}
+
 /// Sees to it that this process may make namespaces: where it may not, it begins again as root of a user namespace.
 fn enter_namespaces() -> Result<(), Failure> {
     let entered = hosts::netns::reexec_if_needed();

@@ -1,6 +1,6 @@
 //! `perjury reproduce`: published findings, found again.
 
-use super::{Failure, default_out, enter_namespaces, stop_flag};
+use super::{Failure, default_out, enter_namespaces, span, stop_flag};
 use crate::assemble::{Request, carry_out, database, judgement, plan, unknown};
 use crate::findings::{Attempt, FINDINGS, Finding, find};
 use crate::folder::Folder;
@@ -21,6 +21,9 @@ pub struct Arguments {
     /// Install the databases' packages first, as root, where they are missing
     #[arg(long)]
     install: bool,
+    /// How long each run lasts; without, as long as it was found to need
+    #[arg(long, value_parser = span)]
+    time: Option<Time>,
     /// What everything is drawn from
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -50,7 +53,7 @@ pub fn reproduce(arguments: &Arguments) -> Result<Exit, Failure> {
     }
     if arguments.install {
         for Finding { found, .. } in &wanted {
-            databases::real::install(database(found.database)?.database)?;
+            super::install(found.database)?;
         }
     }
     enter_namespaces()?;
@@ -87,7 +90,7 @@ fn attempt_it(arguments: &Arguments, attempt: &Attempt, stop: &AtomicBool) -> Re
         tier: Tier::Netns,
         workload: attempt.workload.to_string(),
         nemesis: attempt.nemesis.to_string(),
-        time: attempt.time,
+        time: arguments.time.unwrap_or(attempt.time),
         seed: Seed(arguments.seed),
         nodes: kind.nodes,
         settings: (kind.settings)(),

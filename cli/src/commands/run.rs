@@ -132,7 +132,7 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     }
     let first = plan(&request)?;
     if let (true, Some(name)) = (arguments.install, &arguments.database) {
-        databases::real::install(database(name)?.database)?;
+        super::install(name)?;
     }
     if request.tier == Tier::Netns {
         super::enter_namespaces()?;

@@ -6,7 +6,7 @@ use super::faults::{Injected, supports};
 use super::watch::{Log, Watch};
 use super::{Chosen, Setup, System};
 use harness::cluster::{FaultId, Happening};
-use harness::invariants::{Invariants, NO_PANIC};
+use harness::invariants::NO_PANIC;
 use harness::relevance::Seen;
 use harness::{
     Cluster, Fault, MS, NodeId, Op, Outcome, Plan, ProcessId, Reply, RequestId, Rng, Time, Trouble, View, fault,
@@ -45,7 +45,6 @@ pub struct RealCluster {
     watch: Watch,
     events: Receiver<Event>,
     happenings: VecDeque<Happening>,
-    invariants: Invariants,
     pub(super) views: Vec<Option<View>>,
     /// How many faults keep each node down, and how many keep it stopped.
     pub(super) down: Vec<u32>,
@@ -98,7 +97,6 @@ pub fn start(plan: &Plan, chosen: &Chosen, mut host: Box<dyn Host>, dir: &Path) 
         watch: Watch::new(&system, (0..nodes).map(log).collect(), &tell).map_err(failed)?,
         events,
         happenings: VecDeque::new(),
-        invariants: Invariants::default(),
         views: vec![None; nodes],
         down: vec![0; nodes],
         stopped: vec![0; nodes],
@@ -177,8 +175,7 @@ impl RealCluster {
                 if leads(view) && !leads(before) {
                     self.happenings.push_back(Happening::Marked(node, "elected".into()));
                 }
-                let found = view.and_then(|view| self.invariants.see(node, view));
-                self.happenings.extend(found.map(|(name, sentence)| Happening::Found(name, sentence)));
+                // What a database says of its leader and term was not read in one moment, so nothing is concluded from it.
             }
             Event::GaveUp(node, line) => self.gave_up(node, format!("its log says: {line}")),
         }

@@ -6,14 +6,47 @@ use std::env;
 use std::path::Path;
 use std::process::Command;
 
-/// The programs of a database that this machine does not have.
-pub fn missing(database: &Database) -> Vec<&'static str> {
-    let path = env::var_os("PATH").unwrap_or_default();
-    let there = |program: &str| {
-        program.contains('/') && Path::new(program).exists()
-            || env::split_paths(&path).any(|dir| dir.join(program).is_file())
-    };
-    database.programs.iter().copied().filter(|program| !there(program)).collect()
+/// Programs that something needs, and the packages of Debian that bring them.
+#[derive(Clone, Copy, Debug)]
+pub struct Needed {
+    /// What needs them.
+    pub what: &'static str,
+    /// Names that are looked up in `PATH`, or paths.
+    pub programs: &'static [&'static str],
+    /// By Debian's names.
+    pub packages: &'static [&'static str],
+}
+
+/// What nodes in namespaces need.
+pub const NODES: Needed = Needed {
+    what: "nodes in namespaces",
+    programs: &["ip", "nft", "unshare"],
+    packages: &["iproute2", "nftables", "util-linux"],
+};
+
+/// What the usual tests need, database by database: all but those that are too heavy for them.
+pub fn everything() -> impl Iterator<Item = Needed> {
+    let usual = crate::DATABASES.iter().filter(|database| !database.heavy);
+    std::iter::once(NODES).chain(usual.map(Database::needed))
+}
+
+impl Database {
+    /// What its nodes need besides [`NODES`].
+    pub fn needed(&self) -> Needed {
+        Needed { what: self.name, programs: self.programs, packages: self.packages }
+    }
+}
+
+impl Needed {
+    /// The programs that this machine does not have.
+    pub fn missing(&self) -> Vec<&'static str> {
+        let path = env::var_os("PATH").unwrap_or_default();
+        let there = |program: &str| {
+            program.contains('/') && Path::new(program).exists()
+                || env::split_paths(&path).any(|dir| dir.join(program).is_file())
+        };
+        self.programs.iter().copied().filter(|program| !there(program)).collect()
+    }
 }
 
 /// What the database's first program says of its own version, in a line.
@@ -23,17 +56,18 @@ pub fn version(database: &Database) -> String {
     said.unwrap_or_else(|error| format!("unknown: {error}"))
 }
 
-/// Installs a database's packages, as root, unless its programs are there. None of their services is started: a policy file
-/// says so while the packages are unpacked, and is removed again if it was not there before.
+/// Installs packages, as root, unless their programs are there. None of their services is started: a policy file says so while
+/// the packages are unpacked, and is removed again if it was not there before.
 ///
 /// # Errors
 /// Where the package manager fails, with its last words.
-pub fn install(database: &Database) -> Result<(), Trouble> {
-    if missing(database).is_empty() {
+pub fn install(needed: &Needed) -> Result<(), Trouble> {
+    if needed.missing().is_empty() {
         return Ok(());
     }
-    let mend = format!("install {} by hand", database.packages.join(" and "));
-    let failed = |why: String| Trouble::new(format!("{} cannot be installed", database.name), why, mend.clone());
+    let mend = format!("install {} by hand", needed.packages.join(" and "));
+    let failed =
+        |why: String| Trouble::new(format!("what {} needs cannot be installed", needed.what), why, mend.clone());
     if !rustix::process::geteuid().is_root() {
         return Err(failed("only root may install packages".to_string()));
     }
@@ -45,9 +79,9 @@ pub fn install(database: &Database) -> Result<(), Trouble> {
         if said.status.success() { Ok(()) } else { Err(failed(words)) }
     };
     apt(&["update", "-qq"])?;
-    apt(&[&["install", "-y", "-qq", "--no-install-recommends"], database.packages].concat())?;
+    apt(&[&["install", "-y", "-qq", "--no-install-recommends"], needed.packages].concat())?;
     drop(policy);
-    match missing(database).as_slice() {
+    match needed.missing().as_slice() {
         [] => Ok(()),
         left => Err(failed(format!("the packages did not bring {}", left.join(" and ")))),
     }

@@ -23,7 +23,7 @@ mod watch;
 
 pub use cluster::{RealCluster, start};
 pub use faults::supports;
-pub use install::{install, missing, version};
+pub use install::{NODES, Needed, everything, install, version};
 
 use crate::wire::Lost;
 use harness::{NodeId, Op, Outcome, Settings, View};
@@ -42,6 +42,8 @@ pub struct Database {
     pub programs: &'static [&'static str],
     /// The packages of Debian that bring them.
     pub packages: &'static [&'static str],
+    /// Whether the usual tests do without it, because it takes too much to install.
+    pub heavy: bool,
     /// What may be chosen; the first value of each is the usual one.
     pub choices: &'static [Choice],
     /// How each workload's operations are asked in this database: workload, words.

@@ -54,6 +54,11 @@ pub fn possible() -> Result<()> {
     allowed().map_err(forbidden)
 }
 
+/// The same for a process that begins again first, as [`reexec_if_needed`] lets it.
+pub fn possible_somehow() -> Result<()> {
+    possible().or_else(|error| user_namespace().map_err(|_| error))
+}
+
 /// What is called to set up nodes, and how each tells its version.
 pub(super) const PROGRAMS: [(&str, &str); 3] = [("ip", "-V"), ("nft", "--version"), ("nsenter", "--version")];
 

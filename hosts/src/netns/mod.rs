@@ -13,7 +13,7 @@ mod switch;
 mod findings;
 
 pub(crate) use enter::inside;
-pub use enter::{possible, reexec_if_needed};
+pub use enter::{possible, possible_somehow, reexec_if_needed};
 pub use findings::probe;
 pub use registry::{gc, state_dir};
 

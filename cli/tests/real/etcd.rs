@@ -1,0 +1,70 @@
+//! etcd: what others have published about it is found, and what it promises holds.
+
+use crate::binary::{folder, perjury};
+use crate::{logs, skipped, until};
+
+#[test]
+fn a_serializable_read_beside_a_cut_off_leader_is_stale() {
+    if skipped("etcd") {
+        return;
+    }
+    let words = "--database etcd:reads=serializable --workload register --nemesis isolate-leader --time 20s";
+    let (ended, dir) = until(1, 3, words);
+    assert!(ended.out.contains("stale-after-ack"), "{}", ended.out);
+    assert!(ended.out.contains("packets stopped"), "{}", ended.out);
+    assert_eq!(logs(dir.path()).len(), 5);
+    assert!(logs(dir.path()).iter().all(|log| log.contains("raft")), "each node has said something");
+}
+
+/// What etcd confirms by a majority holds through cuts, kills and pauses.
+fn holds(workload: &str) {
+    if !skipped("etcd") {
+        until(0, 2, &format!("--database etcd --workload {workload} --nemesis mixed --time 40s"));
+    }
+}
+
+#[test]
+fn registers_are_linearizable_whatever_strikes() {
+    holds("register");
+}
+
+#[test]
+fn a_name_has_one_owner_whatever_strikes() {
+    holds("registration");
+}
+
+#[test]
+fn a_ledger_is_whole_whatever_strikes() {
+    holds("bank");
+}
+
+#[test]
+fn a_finding_and_its_control_are_told_in_one_table() {
+    if skipped("etcd") {
+        return;
+    }
+    let dir = folder();
+    let ended = perjury(dir.path(), "reproduce etcd-stale-reads --time 40s");
+    assert_eq!(ended.code, 0, "{}{}", ended.out, ended.err);
+    let rows: Vec<&str> = ended.out.lines().filter(|line| line.contains("etcd-stale-reads")).collect();
+    assert_eq!(rows.len(), 2, "{}", ended.out);
+    assert!(rows[0].contains("violated: stale-after-ack") && rows[1].contains("| held | held |"), "{}", ended.out);
+}
+
+#[test]
+fn a_fault_that_nobody_can_do_to_it_is_refused_before_anything_is_started() {
+    let dir = folder();
+    for (words, mend) in [
+        ("run --database etcd --nemesis wipe", "partitions, kill, pause"),
+        ("run --database etcd:reads=quick", "reads=linearizable|serializable"),
+        ("run --database raft", "etcd"),
+        ("run --design etcd", "--database etcd"),
+        ("run --design raft --tier netns", "--tier sim or --tier local"),
+        ("run --database etcd --tier sim", "--tier netns"),
+    ] {
+        let ended = perjury(dir.path(), words);
+        assert_eq!(ended.code, 64, "{words}: {}{}", ended.out, ended.err);
+        assert!(ended.err.contains(mend), "{words}: {}", ended.err);
+    }
+    assert!(!dir.path().join("runs").exists());
+}

@@ -1,0 +1,42 @@
+//! Real databases, each on nodes in namespaces of their own. They take real time and wait for most of it, so they are one test
+//! program, whose tests run side by side.
+
+#[path = "../binary/mod.rs"]
+mod binary;
+mod etcd;
+
+use binary::{Ended, folder, perjury};
+use databases::real::choose;
+use std::env;
+use std::path::Path;
+
+/// Whether a test must be skipped since this machine has not what it needs; says why. No excuse where skipping is forbidden.
+fn skipped(database: &str) -> bool {
+    let chosen = choose(database).expect("it is in the table").expect("its choices are known");
+    let missing = chosen.database.needed().missing().first().map(|program| format!("there is no program {program}"));
+    let why = missing.or_else(|| hosts::netns::possible_somehow().err().map(|error| error.to_string()));
+    if let Some(why) = &why {
+        assert!(env::var_os("PERJURY_NO_SKIP").is_none(), "{database} is wanted: {why}");
+        eprintln!("skipped: {why}");
+    }
+    why.is_some()
+}
+
+/// Runs with seeds from 1 on until one ends with this code; gives it back with its folder.
+fn until(code: i32, most: u64, words: &str) -> (Ended, tempfile::TempDir) {
+    for seed in 1..=most {
+        let dir = folder();
+        let ended = perjury(dir.path(), &format!("run {words} --seed {seed}"));
+        if ended.code == code {
+            return (ended, dir);
+        }
+        println!("seed {seed} ended with {}: {}{}", ended.code, ended.out, ended.err);
+    }
+    panic!("none of {most} runs of {words} ended with {code}");
+}
+
+/// The logs of the nodes of the only run in a folder.
+fn logs(dir: &Path) -> Vec<String> {
+    let nodes = std::fs::read_dir(dir.join("runs/latest/nodes")).expect("the nodes' logs were kept");
+    nodes.map(|file| std::fs::read_to_string(file.expect("a file").path()).expect("a log is text")).collect()
+}
