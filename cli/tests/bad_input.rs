@@ -33,7 +33,9 @@ fn unknown_names_show_the_names_that_there_are() {
     let switches: Vec<&str> =
         store::designs().next().expect("a design").switches.iter().map(|switch| switch.name).collect();
     fs::write(dir.path().join("h.jsonl"), "").expect("written");
-    let cases: [(&str, &str, &[&str]); 11] = [
+    let databases: Vec<&str> = databases::DATABASES.iter().map(|database| database.name).collect();
+    let cases: [(&str, &str, &[&str]); 12] = [
+        ("run --database meteor", "database", &databases),
         ("run --design meteor", "design", &designs),
         ("run --workload meteor", "workload", &workloads),
         ("run --nemesis meteor", "nemesis", &nemeses),
@@ -47,7 +49,7 @@ fn unknown_names_show_the_names_that_there_are() {
         (
             "list meteor",
             "table",
-            &["designs", "switches", "workloads", "claims", "nemeses", "checkers", "models", "formats"],
+            &["designs", "switches", "databases", "workloads", "claims", "nemeses", "checkers", "models", "formats"],
         ),
     ];
     for (words, kind, known) in cases {
@@ -77,7 +79,7 @@ fn flags_out_of_range_say_what_they_take() {
         ("run --rate NaN", "--rate takes more than 0"),
         ("run --seeds 0", "invalid value '0' for '--seeds"),
         ("run --seed 18446744073709551615 --seeds 2", "beyond the last seed"),
-        ("run --tier moon", "[possible values: sim, local]"),
+        ("run --tier moon", "[possible values: sim, local, netns]"),
         ("run --nemesis power-loss --tier local", "power-loss cannot be done to real processes: use --tier sim"),
         ("run --nemesis kill+power-loss --tier local", "power-loss cannot be done to real processes"),
         ("campaign --seeds 0", "invalid value '0' for '--seeds"),
