@@ -1,11 +1,13 @@
 //! What a run leaves behind, and how it is read again.
 
+pub mod adapter;
 pub mod edn;
 mod edn_atoms;
 pub mod foreign;
 mod foreign_json;
 pub mod history;
 pub mod plan;
+mod values;
 
 /// A file that is not what it should be: where, what is wrong, and what was expected.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
