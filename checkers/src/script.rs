@@ -59,6 +59,7 @@ pub fn plan() -> Plan {
         design: "script".to_string(),
         needs: harness::Needs::default(),
         switches: Vec::new(),
+        given: Default::default(),
         tier: Tier::Sim,
         workload: "script".to_string(),
         nemesis: "script".to_string(),

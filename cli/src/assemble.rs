@@ -1,8 +1,9 @@
 //! From names to a plan, from a plan to a run, from a run to a judgement.
 
 use crate::fits::{self, Size};
+use crate::systems::{self, GivenTexts, real};
 use checkers::linearizable::Online;
-use databases::real::{Chosen, choose};
+use databases::real::choose;
 use harness::plan::FORMAT;
 use harness::run::{Witness, run};
 use harness::simulator::Simulator;
@@ -11,7 +12,6 @@ use harness::{
     Budget, Checker, Cluster, Event, Judgement, Needs, Nemesis, Plan, Run, SECOND, Seed, Settings, Shape, Strike, Tier,
     Time, Trouble, Workload,
 };
-use hosts::netns::Netns;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use store::{About, Design, Setup};
@@ -25,6 +25,8 @@ pub struct Request {
     pub switches: Vec<String>,
     /// Where its nodes live.
     pub tier: Tier,
+    /// What real systems need besides names.
+    pub given: GivenTexts,
     /// What clients ask.
     pub workload: String,
     /// How the cluster is hurt; parts are joined by `+`.
@@ -53,6 +55,7 @@ impl Default for Request {
             design: "raft".to_string(),
             switches: Vec::new(),
             tier: Tier::Sim,
+            given: GivenTexts::new(),
             workload: "registration".to_string(),
             nemesis: "isolate-leader".to_string(),
             strikes: None,
@@ -99,27 +102,23 @@ pub fn design(name: &str) -> Result<&'static store::About, Usage> {
     store::find(name).ok_or_else(|| unknown("design", name, &known()))
 }
 
-/// The database of this name, with what is chosen of it: `etcd`, `etcd:reads=serializable`.
-pub fn database(text: &str) -> Result<Chosen, Usage> {
-    let known = || rows(databases::DATABASES, |database| (database.name, database.about));
-    choose(text).ok_or_else(|| unknown("database", text, &known()))?.map_err(Usage)
-}
-
 /// Whom a write of this system needs, where it runs in this tier.
-fn needs(name: &str, tier: Tier) -> Result<Needs, Usage> {
-    match tier {
-        Tier::Sim | Tier::Local if choose(name).is_some() => {
-            Err(Usage(format!("{name} is a real database and runs on real nodes: use --database {name} --tier netns")))
+fn needs(name: &str, tier: Tier, given: &GivenTexts) -> Result<Needs, Usage> {
+    if real(tier) {
+        if store::find(name).is_some() && given.is_empty() {
+            let mend = "use --tier sim or --tier local, or --database with another name";
+            return Err(Usage(format!(
+                "{name} is a design of the bundled store, which does not run in namespaces: {mend}"
+            )));
         }
-        Tier::Sim | Tier::Local => design(name).map(|design| store::needs(design.name).expect("the design is known")),
-        Tier::Netns => match database(name) {
-            Err(_) if store::find(name).is_some() => {
-                let mend = "use --tier sim or --tier local, or --database with another name";
-                Err(Usage(format!("{name} is a design of the bundled store, which does not run in namespaces: {mend}")))
-            }
-            chosen => chosen.map(|_| Needs::default()),
-        },
+        return systems::subject(name, given).map(|_| Needs::default());
     }
+    if choose(name).is_some() || !given.is_empty() {
+        return Err(Usage(format!(
+            "{name} is a real system and runs on real nodes: use --tier netns, or leave --tier out"
+        )));
+    }
+    design(name).map(|design| store::needs(design.name).expect("the design is known"))
 }
 
 /// The workload of this name.
@@ -152,9 +151,10 @@ pub fn plan(request: &Request) -> Result<Plan, Usage> {
         format: FORMAT,
         build: crate::build::hash().to_string(),
         design: request.design.clone(),
-        needs: needs(&request.design, request.tier)?,
+        needs: needs(&request.design, request.tier, &request.given)?,
         switches: request.switches.clone(),
         tier: request.tier,
+        given: request.given.clone(),
         workload: request.workload.clone(),
         nemesis: request.strikes.as_ref().map_or(&*request.nemesis, |_| WRITTEN).to_string(),
         seed: request.seed,
@@ -187,14 +187,15 @@ pub fn shape(request: &Request) -> Shape {
 
 /// Complains about what cannot be run.
 pub fn check(request: &Request) -> Result<(), Usage> {
-    needs(&request.design, request.tier)?;
-    switches(&request.design, &request.switches)?;
+    needs(&request.design, request.tier, &request.given)?;
+    switches_of(&request.design, request.tier, &request.switches)?;
     let drawn = if request.strikes.is_none() { request.nemesis.as_str() } else { harness::gate::CALM };
     for part in drawn.split('+').map(str::trim) {
         if !nemesis(part)?.tiers.contains(&request.tier) {
             let (whom, mend) = match request.tier {
                 Tier::Sim | Tier::Local => ("real processes", "use --tier sim, or another nemesis"),
                 Tier::Netns => ("a real database", "partitions, kill, pause and mixed can"),
+                Tier::Url => ("what runs already, which is never touched", "use --nemesis calm"),
             };
             return Err(Usage(format!("{part} cannot be done to {whom}: {mend}")));
         }
@@ -207,8 +208,8 @@ pub fn check(request: &Request) -> Result<(), Usage> {
 
 /// Complains about a plan that somebody changed until it cannot be carried out.
 pub fn check_plan(plan: &Plan) -> Result<(), Usage> {
-    needs(&plan.design, plan.tier)?;
-    switches(&plan.design, &plan.switches)?;
+    needs(&plan.design, plan.tier, &plan.given)?;
+    switches_of(&plan.design, plan.tier, &plan.switches)?;
     workload(&plan.workload)?;
     let Plan { nodes, clients, time, .. } = *plan;
     fits::size(&Size { nodes, clients, time, rate: 1.0, every: None })?;
@@ -216,16 +217,20 @@ pub fn check_plan(plan: &Plan) -> Result<(), Usage> {
     fits::strikes(&plan.strikes, plan.nodes, plan.tier)
 }
 
+/// The same for any tier: a real system has no switches.
+fn switches_of(name: &str, tier: Tier, on: &[String]) -> Result<(), Usage> {
+    match on.first().filter(|_| real(tier)) {
+        Some(switch) => {
+            let why = format!("{name} is a real system, whose bugs are its own");
+            Err(Usage(format!("there is no switch \"{switch}\": {why}")))
+        }
+        None if real(tier) => Ok(()),
+        None => switches(name, on),
+    }
+}
+
 /// Complains about a design that there is not, or a switch that it has not.
 pub fn switches(name: &str, switches: &[String]) -> Result<(), Usage> {
-    if let (Some(_), Some(switch)) = (choose(name), switches.first()) {
-        return Err(Usage(format!(
-            "there is no switch \"{switch}\": {name} is a real database, whose bugs are its own"
-        )));
-    }
-    if choose(name).is_some() {
-        return Ok(());
-    }
     let design = design(name)?;
     let known = |switch: &&String| design.switches.iter().any(|known| known.name == **switch);
     match switches.iter().find(|switch| !known(switch)) {
@@ -246,18 +251,7 @@ pub fn cluster(plan: &Plan, dir: &Path) -> Result<Box<dyn Cluster>, Trouble> {
                 .map_err(|error| Trouble::new("finding this program's own file", error, "start it by its full path"))?;
             Ok(Box::new(databases::bundled::start(plan, &executable, dir)?))
         }
-        Tier::Netns => {
-            let chosen = database(&plan.design).expect("a plan names a known database");
-            let (what, mend) =
-                (format!("{} cannot be started", plan.design), "run it again with --install, as root, or install");
-            if let [missing, ..] = chosen.database.needed().missing().as_slice() {
-                let mend = format!("{mend} {}", chosen.database.packages.join(" and "));
-                return Err(Trouble::new(what, format!("there is no program {missing} on this machine"), mend));
-            }
-            let up = Netns::up(plan.nodes.into(), &hosts::netns::state_dir());
-            let host = up.map_err(|error| Trouble::new(error.what, error.why, error.mend))?;
-            Ok(Box::new(databases::real::start(plan, &chosen, Box::new(host), dir)?))
-        }
+        Tier::Netns | Tier::Url => systems::start(plan, dir),
     }
 }
 

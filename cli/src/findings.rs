@@ -89,7 +89,7 @@ mod tests {
     }
 
     fn request(attempt: &Attempt) -> Request {
-        let chosen = crate::assemble::database(attempt.database).expect("it is in the table");
+        let chosen = crate::systems::database(attempt.database).expect("it is in the table");
         Request {
             design: attempt.database.to_string(),
             tier: Tier::Netns,

@@ -13,3 +13,4 @@ pub mod fits;
 pub mod folder;
 pub mod matrix;
 pub mod progress;
+pub mod systems;

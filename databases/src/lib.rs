@@ -3,6 +3,7 @@
 
 pub mod bundled;
 mod etcd;
+pub mod own;
 pub mod real;
 mod wire;
 

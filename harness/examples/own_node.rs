@@ -98,6 +98,7 @@ fn plan() -> Plan {
         design: "own".into(),
         needs: harness::Needs::default(),
         switches: Vec::new(),
+        given: Default::default(),
         tier: Tier::Sim,
         workload: "own".into(),
         nemesis: "cut".into(),

@@ -69,6 +69,7 @@ mod tests {
             design: String::new(),
             needs,
             switches: Vec::new(),
+            given: Default::default(),
             tier: Tier::Sim,
             workload: String::new(),
             nemesis: String::new(),

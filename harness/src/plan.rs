@@ -7,6 +7,7 @@ use crate::op::Op;
 use crate::seed::Seed;
 use crate::time::{MS, SECOND, Time};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// The version of every JSON file that the harness writes.
 pub const FORMAT: u32 = 1;
@@ -33,6 +34,10 @@ pub struct Plan {
     pub switches: Vec<String>,
     /// Where its nodes live.
     pub tier: Tier,
+    /// What real systems need besides names: a file that describes one, the program that asks it, its addresses. By what each is
+    /// called on the command line; left out of files where there is nothing.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub given: BTreeMap<String, String>,
     /// Who drew the operations.
     pub workload: String,
     /// Who drew the faults; parts are joined by `+`.
@@ -65,6 +70,8 @@ pub enum Tier {
     Local,
     /// Real databases; each node has its own network, processes and name on this machine.
     Netns,
+    /// A system that runs already and is only asked.
+    Url,
 }
 
 /// One planned request. A client that is still busy at `at` asks as soon as it is free.

@@ -144,6 +144,7 @@ impl Script {
             design: self.design.clone(),
             needs: Needs::default(),
             switches: switches.to_vec(),
+            given: Default::default(),
             tier: Tier::Sim,
             workload: self.workload.clone(),
             nemesis: "script".to_string(),

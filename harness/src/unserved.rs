@@ -163,6 +163,7 @@ mod tests {
             design: name(),
             needs: Needs::default(),
             switches: Vec::new(),
+            given: Default::default(),
             tier: Tier::Sim,
             workload: name(),
             nemesis: name(),

@@ -4,11 +4,13 @@
 //! been reaped, a cut counts the packets that it dropped.
 
 use crate::error::Result;
+use rustix::process::{Pid, Signal, kill_process_group};
 use std::ffi::OsString;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::Output;
+use std::process::{Child, Command, Output};
 use std::time::Duration;
 
 /// One side of a link.
@@ -159,20 +161,59 @@ pub struct Dialer(pub(crate) Way);
 
 #[derive(Clone, Debug)]
 pub(crate) enum Way {
-    /// From within this network namespace.
-    Netns(std::sync::Weak<std::os::fd::OwnedFd>),
+    /// From where this program runs.
+    Plain,
+    /// From within this network namespace, which a process holds in a pid namespace of its own.
+    Netns { network: std::sync::Weak<std::os::fd::OwnedFd>, holder: u32 },
 }
 
 impl Dialer {
+    /// Opens connections from where this program runs.
+    pub fn plain() -> Dialer {
+        Dialer(Way::Plain)
+    }
+
+    /// The beginning of a command that runs there: add a program and its arguments. It has the network of that place, the
+    /// controller's files, and only `PATH` and `LANG` in its environment; where the place has processes of its own it ends with them.
+    /// See [`end_command`].
+    pub fn command(&self) -> io::Result<Command> {
+        let mut command = match &self.0 {
+            Way::Plain => {
+                let mut command = Command::new("env");
+                command.arg("--");
+                command
+            }
+            Way::Netns { network, holder } => {
+                network.upgrade().ok_or_else(|| io::Error::other("the host was closed"))?;
+                let mut command = Command::new("nsenter");
+                command.args(["--net", "--pid", "--target", &holder.to_string(), "--"]);
+                command
+            }
+        };
+        let path = std::env::var_os("PATH").unwrap_or_else(|| crate::tool::PATH.into());
+        command.env_clear().env("PATH", path).env("LANG", "C.UTF-8").process_group(0);
+        Ok(command)
+    }
+
     /// A connection that stands, with `TCP_NODELAY`. It keeps its place whatever thread uses it.
     pub fn connect(&self, to: SocketAddr, timeout: Duration) -> io::Result<TcpStream> {
         let stream = match &self.0 {
-            Way::Netns(namespace) => {
-                let namespace = namespace.upgrade().ok_or_else(|| io::Error::other("the host was closed"))?;
+            Way::Plain => TcpStream::connect_timeout(&to, timeout)?,
+            Way::Netns { network, .. } => {
+                let namespace = network.upgrade().ok_or_else(|| io::Error::other("the host was closed"))?;
                 crate::netns::inside(&namespace, || TcpStream::connect_timeout(&to, timeout))?
             }
         };
         stream.set_nodelay(true)?;
         Ok(stream)
     }
+}
+
+/// Ends what [`Dialer::command`] has begun, and all of its process group, and reaps it.
+pub fn end_command(child: &mut Child) {
+    // It leads a group of its own, which nobody else is in; where it has ended already there is nothing left to signal.
+    if let Ok(None) = child.try_wait() {
+        let _ = kill_process_group(Pid::from_child(child), Signal::KILL);
+    }
+    let _ = child.wait();
 }

@@ -14,6 +14,6 @@ mod tool;
 
 pub use child::{Child, Nursery};
 pub use error::{Error, Result};
-pub use host::{Abilities, Ability, Daemon, Dialer, Endpoint, Host, Stopped};
+pub use host::{Abilities, Ability, Daemon, Dialer, Endpoint, Host, Stopped, end_command};
 pub use probe::{Finding, probe};
 pub use process::State;

@@ -53,13 +53,15 @@ pub const NEMESES: &[Nemesis] = &[
 const STORE_TIERS: &[Tier] = &[Tier::Sim, Tier::Local];
 /// Everywhere.
 const ALL_TIERS: &[Tier] = &[Tier::Sim, Tier::Local, Tier::Netns];
+/// Wherever somebody is asked, even if nothing may be done to it.
+const EVERY_TIER: &[Tier] = &[Tier::Sim, Tier::Local, Tier::Netns, Tier::Url];
 
 /// No fault, on purpose.
 const CALM: Nemesis = Nemesis {
     name: harness::gate::CALM,
     about: "nothing is done to the cluster",
     plan: |_, _| Vec::new(),
-    tiers: ALL_TIERS,
+    tiers: EVERY_TIER,
 };
 
 /// Faults that do nothing, to see that the harness notices.

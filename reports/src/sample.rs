@@ -60,6 +60,7 @@ fn plan(design: &str, nodes: u8, clients: u32) -> Plan {
         design: design.to_string(),
         needs: harness::Needs::default(),
         switches: Vec::new(),
+        given: Default::default(),
         tier: Tier::Sim,
         workload: "registration".to_string(),
         nemesis: "isolate-leader".to_string(),

@@ -148,6 +148,7 @@ fn made_up(history: &History) -> Plan {
         design: "unknown".to_string(),
         needs: harness::Needs::default(),
         switches: Vec::new(),
+        given: Default::default(),
         tier: Tier::Sim,
         workload: "unknown".to_string(),
         nemesis: harness::gate::CALM.to_string(),

@@ -166,11 +166,14 @@ fn stop_flag() -> Arc<AtomicBool> {
 
 /// Installs what nodes need and what a database needs, as far as it is missing.
 fn install(database: &str) -> Result<(), Failure> {
-    let chosen = crate::assemble::database(database)?;
-    for needed in [databases::real::NODES, chosen.database.needed()] {
-        databases::real::install(&needed)?;
-    }
-    Ok(())
+    let chosen = crate::systems::database(database)?;
+    install_nodes()?;
+    Ok(databases::real::install(&chosen.database.needed())?)
+}
+
+/// Installs what nodes need.
+fn install_nodes() -> Result<(), Failure> {
+    Ok(databases::real::install(&databases::real::NODES)?)
 }
 
 /// Sees to it that this process may make namespaces: where it may not, it begins again as root of a user namespace.

@@ -1,10 +1,11 @@
 //! `perjury reproduce`: published findings, found again.
 
 use super::{Failure, default_out, enter_namespaces, span, stop_flag};
-use crate::assemble::{Request, carry_out, database, judgement, plan, unknown};
+use crate::assemble::{Request, carry_out, judgement, plan, unknown};
 use crate::findings::{Attempt, FINDINGS, Finding, find};
 use crate::folder::Folder;
 use crate::progress::Progress;
+use crate::systems::database;
 use clap::Args;
 use harness::{Exit, Judgement, Seed, Tier, Time, Verdict};
 use std::path::PathBuf;

@@ -1,12 +1,15 @@
 //! `perjury run`: one system, one workload, one nemesis.
 
 use super::{Failure, default_out, read, span, stop_flag};
-use crate::assemble::{Request, Usage, carry_out, database, judgement, plan};
+use crate::assemble::{Request, Usage, carry_out, judgement, plan};
 use crate::folder::{Folder, replay_command};
 use crate::progress::Progress;
+use crate::systems::{ADAPTER, GivenTexts, SYSTEM, URL, database};
 use clap::{Args, ValueEnum};
+use databases::own::SystemFile;
 use harness::campaign::{Cell, Expected, Observed, Orders, Other, Trial};
 use harness::files::Malformed;
+use harness::gate::CALM;
 use harness::plan::FORMAT;
 use harness::{Exit, Judgement, Plan, Run, SECOND, Seed, Settings, Strike, Tier, Time};
 use std::path::{Path, PathBuf};
@@ -20,8 +23,17 @@ pub struct Arguments {
     /// A real database (`perjury list databases`), with what is chosen of it behind a colon: etcd:reads=serializable
     #[arg(long, conflicts_with = "design")]
     database: Option<String>,
-    /// Install the database's packages first, as root, where they are missing
-    #[arg(long, requires = "database")]
+    /// A system of your own: a file that says how its nodes are started and asked how they are (docs/databases.md)
+    #[arg(long, value_name = "FILE", requires = "adapter", conflicts_with_all = ["design", "database", "url"])]
+    system: Option<PathBuf>,
+    /// A program that asks the system, with its arguments: JSON lines on its input and output (docs/databases.md)
+    #[arg(long, value_name = "COMMAND")]
+    adapter: Option<String>,
+    /// Where the system runs already, a host:port for each node, joined by commas; it is asked and never touched
+    #[arg(long, value_name = "ADDRESSES", conflicts_with_all = ["design", "nodes"])]
+    url: Option<String>,
+    /// Install first, as root, what is missing of the database's packages, or by the line that the system's file has for it
+    #[arg(long)]
     install: bool,
     /// Deliberate bugs to switch on in it, separated by commas (`perjury list switches`)
     #[arg(long = "switch", value_delimiter = ',')]
@@ -32,9 +44,9 @@ pub struct Arguments {
     /// What clients ask (`perjury list workloads`)
     #[arg(long, default_value = "registration")]
     workload: String,
-    /// How the cluster is hurt (`perjury list nemeses`); join several with +
-    #[arg(long, default_value = "isolate-leader")]
-    nemesis: String,
+    /// How the cluster is hurt (`perjury list nemeses`); join several with +. isolate-leader without, and calm with --url
+    #[arg(long)]
+    nemesis: Option<String>,
     /// From the start of one fault to the start of the next, e.g. 10s
     #[arg(long, value_parser = span)]
     every: Option<Time>,
@@ -85,31 +97,101 @@ impl Arguments {
     fn request(&self) -> Result<Request, Failure> {
         let strikes = self.plan.as_deref().map(strikes).transpose()?;
         let chosen = self.database.as_deref().map(database).transpose()?.map(|chosen| chosen.database);
+        let own = self.system.as_deref().map(system).transpose()?;
+        let given = self.given(own.as_ref().map(|(text, _)| text))?;
         let usual = Request::default();
+        let real = chosen.is_some() || !given.is_empty();
         let tier = match self.tier {
             Some(TierName::Sim) => Tier::Sim,
             Some(TierName::Local) => Tier::Local,
             Some(TierName::Netns) => Tier::Netns,
-            None if chosen.is_some() => Tier::Netns,
+            None if self.url.is_some() => Tier::Url,
+            None if real => Tier::Netns,
             None => Tier::Sim,
         };
-        let settings = chosen.map_or(usual.settings, |database| (database.settings)());
+        if let (Some(_), true) = (&self.url, tier != Tier::Url) {
+            return Err(Failure::Usage("--url names a system that runs already: leave --tier out".to_string()));
+        }
+        let settings = chosen.map(|database| (database.settings)()).or(own.as_ref().map(|(_, file)| file.settings()));
+        let addresses = self.url.as_deref().map(|urls| urls.split(',').count() as u8);
+        let nodes = addresses.or(own.as_ref().map(|(_, file)| file.nodes)).or(chosen.map(|database| database.nodes));
+        if let (Some((_, file)), Some(nodes)) = (&own, self.nodes)
+            && file.nodes != nodes
+        {
+            return Err(Failure::Usage(format!(
+                "{} has {} nodes: change its file, or leave --nodes out",
+                file.name, file.nodes
+            )));
+        }
+        let name = self.database.clone().or(own.map(|(_, file)| file.name)).or(self.design.clone());
+        let nemesis = self.nemesis.clone().unwrap_or(if tier == Tier::Url { CALM.to_string() } else { usual.nemesis });
         Ok(Request {
-            design: self.database.clone().or(self.design.clone()).unwrap_or(usual.design),
+            design: name.unwrap_or(if self.url.is_some() { "own".to_string() } else { usual.design }),
             switches: self.switches.clone(),
             tier,
+            given,
             workload: self.workload.clone(),
-            nemesis: self.nemesis.clone(),
+            nemesis,
             strikes,
             every: self.every,
             seed: Seed(self.seed),
-            nodes: self.nodes.unwrap_or(chosen.map_or(usual.nodes, |database| database.nodes)),
+            nodes: self.nodes.or(nodes).unwrap_or(usual.nodes),
             clients: self.clients,
-            time: self.time.unwrap_or(if chosen.is_some() { SECOND * 60 } else { usual.time }),
+            time: self.time.unwrap_or(if real { SECOND * 60 } else { usual.time }),
             rate: self.rate,
-            settings: Settings { online: self.online, ..settings },
+            settings: Settings { online: self.online, ..settings.unwrap_or(usual.settings) },
         })
     }
+
+    /// What a plan must have besides names.
+    fn given(&self, system: Option<&String>) -> Result<GivenTexts, Failure> {
+        let adapter = self.adapter.as_deref().map(found).transpose()?;
+        if adapter.is_some() && self.database.is_none() && self.system.is_none() && self.url.is_none() {
+            return Err(Failure::Usage(
+                "--adapter asks a real system: name it by --system, --database or --url".to_string(),
+            ));
+        }
+        let given = [(SYSTEM, system.cloned()), (ADAPTER, adapter), (URL, self.url.clone())];
+        Ok(given.into_iter().filter_map(|(name, text)| Some((name.to_string(), text?))).collect())
+    }
+
+    fn install(&self) -> Result<(), Failure> {
+        if let Some(name) = &self.database {
+            return super::install(name);
+        }
+        let own = self.system.as_deref().map(system).transpose()?;
+        let Some((_, file)) = own else {
+            return Err(Failure::Usage("--install goes with --database or --system".to_string()));
+        };
+        let Some(line) = &file.install else {
+            return Err(Failure::Usage(format!("{} has no line called install", file.name)));
+        };
+        super::install_nodes()?;
+        let status = std::process::Command::new("sh").args(["-c", line]).status();
+        match status {
+            Ok(status) if status.success() => Ok(()),
+            Ok(status) => Err(Failure::Trouble(format!("`{line}` ended with {status}"))),
+            Err(error) => Err(Failure::Trouble(format!("`{line}` cannot be run: {error}"))),
+        }
+    }
+}
+
+/// The file that describes a system: its text, and what it says.
+fn system(path: &Path) -> Result<(String, SystemFile), Failure> {
+    let text = read(path)?;
+    let file = SystemFile::read(&path.display().to_string(), &text)?;
+    Ok((text, file))
+}
+
+/// A command whose program is named so that it is found from wherever the plan is replayed.
+fn found(command: &str) -> Result<String, Failure> {
+    let (program, rest) = command.split_once(' ').unwrap_or((command, ""));
+    if !program.contains('/') {
+        return Ok(command.to_string());
+    }
+    let path = std::fs::canonicalize(program);
+    let path = path.map_err(|error| Failure::Usage(format!("there is no program {program} for --adapter: {error}")))?;
+    Ok(format!("{} {rest}", path.display()).trim_end().to_string())
 }
 
 /// Strikes that somebody wrote, alone or within a plan.
@@ -131,8 +213,8 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         return Err(Failure::Usage("--seed and --seeds together are beyond the last seed".to_string()));
     }
     let first = plan(&request)?;
-    if let (true, Some(name)) = (arguments.install, &arguments.database) {
-        super::install(name)?;
+    if arguments.install {
+        arguments.install()?;
     }
     if request.tier == Tier::Netns {
         super::enter_namespaces()?;
@@ -142,7 +224,7 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     }
     match request.tier {
         Tier::Sim => many(arguments, &request),
-        Tier::Local | Tier::Netns => {
+        Tier::Local | Tier::Netns | Tier::Url => {
             let mut worst = Exit::Held;
             for seed in (arguments.seed..).take(arguments.seeds as usize) {
                 worst = worst.worst(one(arguments, plan(&Request { seed: Seed(seed), ..request.clone() })?)?);

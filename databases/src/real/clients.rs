@@ -28,7 +28,9 @@ impl Clients {
                 let mut session: Box<dyn Session> = system.session(home.index());
                 for Order { process, op, first } in queue {
                     let outcome = session.ask(&op, first);
-                    if tell.send(Event::Answer(process, first.unwrap_or(home), outcome)).is_err() {
+                    let trouble = session.trouble().map(Event::Trouble);
+                    let answer = Event::Answer(process, first.unwrap_or(home), outcome);
+                    if trouble.into_iter().chain([answer]).any(|event| tell.send(event).is_err()) {
                         break;
                     }
                 }

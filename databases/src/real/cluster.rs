@@ -4,7 +4,7 @@
 use super::clients::Clients;
 use super::faults::{Injected, supports};
 use super::watch::{Log, Watch};
-use super::{Chosen, Setup, System};
+use super::{Setup, Subject, System};
 use harness::cluster::{FaultId, Happening};
 use harness::invariants::NO_PANIC;
 use harness::relevance::Seen;
@@ -32,11 +32,13 @@ pub(super) enum Event {
     View(NodeId, Option<View>),
     /// A line of a node's log.
     GaveUp(NodeId, String),
+    /// A client's session cannot go on.
+    Trouble(Trouble),
 }
 
 /// A running cluster.
 pub struct RealCluster {
-    pub(super) name: &'static str,
+    pub(super) name: String,
     pub(super) host: Box<dyn Host>,
     pub(super) system: Arc<dyn System>,
     since: Instant,
@@ -45,6 +47,8 @@ pub struct RealCluster {
     watch: Watch,
     events: Receiver<Event>,
     happenings: VecDeque<Happening>,
+    /// What ends the run, if anything does.
+    trouble: Option<Trouble>,
     pub(super) views: Vec<Option<View>>,
     /// How many faults keep each node down, and how many keep it stopped.
     pub(super) down: Vec<u32>,
@@ -66,37 +70,40 @@ pub struct RealCluster {
 ///
 /// # Errors
 /// If a fault of the plan cannot be done to it, or it does not serve within a minute.
-pub fn start(plan: &Plan, chosen: &Chosen, mut host: Box<dyn Host>, dir: &Path) -> Result<RealCluster, Trouble> {
-    plan.strikes.iter().try_for_each(|strike| supports(&strike.fault, chosen.database.name, &*host))?;
+pub fn start(plan: &Plan, subject: &Subject, mut host: Box<dyn Host>, dir: &Path) -> Result<RealCluster, Trouble> {
+    plan.strikes.iter().try_for_each(|strike| supports(&strike.fault, &subject.name, &*host))?;
     let nodes = usize::from(plan.nodes);
-    let setup = setup(plan, chosen, &mut *host)?;
-    let system: Arc<dyn System> = Arc::from((chosen.database.make)(setup));
+    let setup = setup(plan, subject, &mut *host)?;
+    let system: Arc<dyn System> = Arc::from((subject.make)(setup));
     let failed = |error: std::io::Error| Trouble::new("threads cannot be started", error, "see: perjury doctor");
     let (tell, events) = channel();
     let keep = dir.join("nodes");
     for node in 0..nodes {
+        let unprepared =
+            |error| Trouble::new(format!("{} cannot be prepared", NodeId(node as u8)), error, "see: perjury doctor");
+        system.prepare(node).map_err(unprepared)?;
         for daemon in system.daemons(node) {
             host.start(node, &daemon).map_err(trouble)?;
         }
     }
     if let Err(missing) = wait_until_ready(&*system) {
         keep_logs(&*host, &*system, &keep);
-        let what = format!("{} did not come to serve within {} s", chosen.database.name, STARTING.as_secs());
+        let what = format!("{} did not come to serve within {} s", subject.name, STARTING.as_secs());
         return Err(Trouble::new(what, missing, format!("read the logs in {}", keep.display())));
     }
-    let panics = chosen.database.panics;
     let log = |node: usize| {
-        let daemons = system.daemons(node).into_iter();
-        daemons.map(|daemon| Log { path: host.log(node, &daemon.name), panics }).collect()
+        let own = system.daemons(node).into_iter().map(|daemon| host.log(node, &daemon.name));
+        own.chain(system.logs(node)).map(|path| Log { path, panics: subject.panics.clone() }).collect()
     };
     Ok(RealCluster {
-        name: chosen.database.name,
+        name: subject.name.clone(),
         since: Instant::now(),
         settings: plan.settings.clone(),
         clients: Clients::new(plan, &system, &tell).map_err(failed)?,
         watch: Watch::new(&system, (0..nodes).map(log).collect(), &tell).map_err(failed)?,
         events,
         happenings: VecDeque::new(),
+        trouble: None,
         views: vec![None; nodes],
         down: vec![0; nodes],
         stopped: vec![0; nodes],
@@ -113,9 +120,9 @@ pub fn start(plan: &Plan, chosen: &Chosen, mut host: Box<dyn Host>, dir: &Path) 
     })
 }
 
-fn setup(plan: &Plan, chosen: &Chosen, host: &mut dyn Host) -> Result<Setup, Trouble> {
+fn setup(plan: &Plan, subject: &Subject, host: &mut dyn Host) -> Result<Setup, Trouble> {
     let nodes = 0..usize::from(plan.nodes);
-    let ports = chosen.database.ports;
+    let ports = &subject.ports;
     let reach = |host: &mut dyn Host, node| {
         ports.iter().map(|port| Ok((*port, host.reach(node, *port)?))).collect::<hosts::Result<_>>()
     };
@@ -123,7 +130,7 @@ fn setup(plan: &Plan, chosen: &Chosen, host: &mut dyn Host) -> Result<Setup, Tro
     Ok(Setup {
         listen: nodes.clone().map(|node| host.address(node)).collect(),
         dirs: nodes.clone().map(|node| host.dir(node).to_path_buf()).collect(),
-        choices: chosen.choices.clone(),
+        choices: subject.choices.clone(),
         settings: plan.settings.clone(),
         beside: nodes.map(|node| host.dialer(Endpoint::Node(node))).collect(),
         outside: host.dialer(Endpoint::Clients),
@@ -149,6 +156,10 @@ fn keep_logs(host: &dyn Host, system: &dyn System, keep: &Path) {
         for daemon in system.daemons(node) {
             let name = format!("{}-{}.log", NodeId(node as u8), daemon.name);
             let _ = std::fs::copy(host.log(node, &daemon.name), keep.join(name));
+        }
+        for path in system.logs(node) {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let _ = std::fs::copy(&path, keep.join(format!("{}-{name}", NodeId(node as u8))));
         }
     }
 }
@@ -178,6 +189,7 @@ impl RealCluster {
                 // What a database says of its leader and term was not read in one moment, so nothing is concluded from it.
             }
             Event::GaveUp(node, line) => self.gave_up(node, format!("its log says: {line}")),
+            Event::Trouble(trouble) => self.trouble = Some(trouble),
         }
     }
 
@@ -216,7 +228,8 @@ impl Cluster for RealCluster {
     fn watch(&mut self, _: &[String]) {}
 
     fn ready(&mut self) -> bool {
-        self.views.iter().all(Option::is_some) && self.views.iter().flatten().any(|view| view.leads)
+        let leads = !self.system.has_leaders() || self.views.iter().flatten().any(|view| view.leads);
+        leads && self.views.iter().all(Option::is_some)
     }
 
     fn submit(&mut self, process: ProcessId, op: &Op, first: Option<NodeId>) -> Result<(), Trouble> {
@@ -251,7 +264,12 @@ impl Cluster for RealCluster {
             let now = self.now();
             let wake = until.min(self.called + ROLL_CALL);
             match self.events.recv_timeout(Duration::from_micros(wake.since(now).0)) {
-                Ok(event) => self.handle(event),
+                Ok(event) => {
+                    self.handle(event);
+                    if let Some(trouble) = self.trouble.take() {
+                        return Err(trouble);
+                    }
+                }
                 Err(_) if self.now() >= until => return Ok(None),
                 Err(_) => {}
             }

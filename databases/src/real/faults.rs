@@ -64,7 +64,7 @@ pub fn supports(fault: &Fault, database: &str, host: &dyn Host) -> Result<(), Tr
 impl RealCluster {
     /// Injects a fault; returns it resolved.
     pub(super) fn strike(&mut self, fault: &Fault) -> Result<(FaultId, Fault), Trouble> {
-        supports(fault, self.name, &*self.host)?;
+        supports(fault, &self.name, &*self.host)?;
         let views = &self.views;
         let view = |node: NodeId| views[node.index()];
         let scene = Scene { nodes: views.len() as u8, view: &view, marked: None };

@@ -25,12 +25,15 @@ pub use cluster::{RealCluster, start};
 pub use faults::supports;
 pub use install::{NODES, Needed, everything, install, version};
 
+use crate::own::{Adapted, Program};
 use crate::wire::Lost;
-use harness::{NodeId, Op, Outcome, Settings, View};
+use harness::{NodeId, Op, Outcome, Settings, Trouble, View};
 use hosts::{Daemon, Dialer};
 use std::collections::BTreeMap;
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// A kind of database: how a cluster of it is made, in a table.
 pub struct Database {
@@ -106,7 +109,52 @@ pub fn choose(text: &str) -> Option<Result<Chosen, String>> {
     Some(Ok(Chosen { database, choices }))
 }
 
+/// What is run: a database of the table, or a system of somebody's own.
+#[derive(Clone)]
+pub struct Subject {
+    /// In reports and folders.
+    pub name: String,
+    /// The ports that its daemons listen on.
+    pub ports: Vec<u16>,
+    /// Words in a log that say that a node gave up.
+    pub panics: Arc<[String]>,
+    /// What was chosen of it.
+    pub choices: BTreeMap<&'static str, &'static str>,
+    /// A cluster of it.
+    pub make: Make,
+}
+
+/// Makes a cluster where one is set up.
+pub type Make = Arc<dyn Fn(Setup) -> Box<dyn System> + Send + Sync>;
+
+impl Chosen {
+    /// It as something to run.
+    pub fn subject(&self) -> Subject {
+        let Database { name, ports, panics, make, .. } = self.database;
+        Subject {
+            name: name.to_string(),
+            ports: ports.to_vec(),
+            panics: panics.iter().map(|words| words.to_string()).collect(),
+            choices: self.choices.clone(),
+            make: Arc::new(make),
+        }
+    }
+}
+
+impl Subject {
+    /// The same, asked through somebody's program.
+    pub fn through(self, program: Program) -> Subject {
+        let make = self.make.clone();
+        let adapted = move |setup: Setup| -> Box<dyn System> {
+            let adapted = Adapted::new(make(setup.clone()), program.clone(), &setup);
+            Box::new(adapted)
+        };
+        Subject { make: Arc::new(adapted), ..self }
+    }
+}
+
 /// Where a cluster is to be made.
+#[derive(Clone)]
 pub struct Setup {
     /// The address that each node's daemons listen on.
     pub listen: Vec<IpAddr>,
@@ -129,6 +177,10 @@ impl Setup {
     pub fn nodes(&self) -> usize {
         self.listen.len()
     }
+    /// The ports that its daemons listen on.
+    pub fn ports(&self) -> impl Iterator<Item = u16> {
+        self.reach.iter().flat_map(|ports| ports.keys().copied()).collect::<std::collections::BTreeSet<_>>().into_iter()
+    }
     /// Where peers and clients reach a port of a node.
     ///
     /// # Panics
@@ -140,6 +192,21 @@ impl Setup {
 
 /// A cluster of one database, as seen by whoever runs it.
 pub trait System: Send + Sync {
+    /// Writes what a node's daemons need before they start for the first time.
+    ///
+    /// # Errors
+    /// What could not be written.
+    fn prepare(&self, _node: usize) -> io::Result<()> {
+        Ok(())
+    }
+    /// Whether nodes lead in it.
+    fn has_leaders(&self) -> bool {
+        true
+    }
+    /// Log files of a node, besides what its daemons write to their standard output and error.
+    fn logs(&self, _node: usize) -> Vec<PathBuf> {
+        Vec::new()
+    }
     /// What a node runs, in the order in which it is started.
     fn daemons(&self, node: usize) -> Vec<Daemon>;
     /// Asks whether the cluster can serve, and prepares what it needs for that. Called again until it can.
@@ -160,6 +227,10 @@ pub type Observer = Box<dyn FnMut() -> Result<View, Lost> + Send>;
 pub trait Session: Send {
     /// Asks, once, and waits no longer than the plan's `request_timeout`. `first` is the node to ask, where somebody is named.
     fn ask(&mut self, op: &Op, first: Option<NodeId>) -> Outcome;
+    /// Why the session itself, and not the database, cannot go on. It is asked after each operation.
+    fn trouble(&mut self) -> Option<Trouble> {
+        None
+    }
 }
 
 #[cfg(test)]

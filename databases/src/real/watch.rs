@@ -27,7 +27,7 @@ pub struct Log {
     /// Where it is.
     pub path: PathBuf,
     /// Any of these.
-    pub panics: &'static [&'static str],
+    pub panics: Arc<[String]>,
 }
 
 impl Watch {
@@ -80,7 +80,7 @@ fn news(log: &Log, read: &mut u64) -> Option<String> {
     let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
     *read += whole as u64;
     let text = String::from_utf8_lossy(&bytes[..whole]);
-    text.lines().find(|line| log.panics.iter().any(|words| line.contains(words))).map(str::to_string)
+    text.lines().find(|line| log.panics.iter().any(|words| line.contains(&**words))).map(str::to_string)
 }
 
 #[cfg(test)]
@@ -91,7 +91,7 @@ mod tests {
     #[test]
     fn only_whole_lines_that_are_new_are_looked_at() {
         let dir = tempfile::tempdir().unwrap();
-        let log = Log { path: dir.path().join("log"), panics: &["panic:"] };
+        let log = Log { path: dir.path().join("log"), panics: ["panic:".to_string()].into() };
         let mut read = 0;
         assert_eq!(news(&log, &mut read), None, "there is no log yet");
         let mut file = File::create(&log.path).unwrap();

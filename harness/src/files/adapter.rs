@@ -8,9 +8,9 @@ use crate::outcome::Outcome;
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
-/// The question, without the line's end: `{"f":"write","value":["r1",5]}`.
-pub fn question(op: &Op) -> String {
-    json!({"f": op.verb(), "value": asked(op)}).to_string()
+/// The question, without the line's end: `{"f":"write","node":1,"value":["r1",5]}`. `node` is whom to ask, counted from 1.
+pub fn question(op: &Op, node: usize) -> String {
+    json!({"f": op.verb(), "node": node, "value": asked(op)}).to_string()
 }
 
 #[derive(Deserialize)]
@@ -30,7 +30,7 @@ struct Answer {
 pub fn answer(name: &str, op: &Op, line: &str) -> Result<Outcome, Malformed> {
     let wrong = |(wrong, expected): Complaint| {
         Malformed::new(
-            format!("{name}, asked {}", question(op)),
+            format!("{name}, asked {} {}", op.verb(), asked(op)),
             format!("{wrong} (it said: {})", line.trim_end()),
             expected,
         )
@@ -57,7 +57,7 @@ mod tests {
     #[test]
     fn each_kind_of_answer_is_understood() {
         let write = Op::Write { key: "r1".into(), value: 5 };
-        assert_eq!(question(&write), r#"{"f":"write","value":["r1",5]}"#);
+        assert_eq!(question(&write, 2), r#"{"f":"write","node":2,"value":["r1",5]}"#);
         let cases = [
             (&write, r#"{"type":"ok"}"#, Outcome::Ok(Reply::Done)),
             (&write, r#"{"type":"fail","error":"precondition"}"#, Outcome::Ok(Reply::No)),
@@ -80,7 +80,7 @@ mod tests {
     fn what_is_no_answer_is_told_with_the_question_and_what_was_said() {
         for line in ["", "done", r#"{"type":"done"}"#, r#"{"type":"ok"}"#, r#"{"type":"ok","value":"five"}"#] {
             let words = answer("client.py", &read(), line).expect_err(line).to_string();
-            assert!(words.contains("client.py") && words.contains(r#""f":"read""#), "{words}");
+            assert!(words.contains("client.py") && words.contains("asked read [\"r1\",null]"), "{words}");
         }
     }
 }

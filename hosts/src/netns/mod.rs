@@ -265,7 +265,8 @@ impl Host for Netns {
             Endpoint::Clients => self.clients.as_ref(),
         };
         // A dialer that outlives the host must not keep its namespaces.
-        Dialer(Way::Netns(space.map(|space| Arc::downgrade(&space.network)).unwrap_or_default()))
+        let network = space.map(|space| Arc::downgrade(&space.network)).unwrap_or_default();
+        Dialer(Way::Netns { network, holder: space.map_or(0, |space| space.pid) })
     }
 
     fn close(&mut self) -> Result<()> {

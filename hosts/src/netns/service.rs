@@ -37,8 +37,7 @@ pub(super) struct Service {
 pub(super) fn enter(node: &Space, home: &Path) -> Command {
     let mut command = Command::new("nsenter");
     command.args(["--net", "--mount", "--uts", "--pid", "--target", &node.pid.to_string(), "--"]);
-    let path = std::env::var_os("PATH")
-        .unwrap_or_else(|| "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".into());
+    let path = std::env::var_os("PATH").unwrap_or_else(|| tool::PATH.into());
     command
         .env_clear()
         .env("PATH", path)

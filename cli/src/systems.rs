@@ -1,0 +1,82 @@
+//! Real systems: a database of the table, one that a file describes, or one that runs already; asked by a client of ours or by
+//! somebody's program. What is not said by names stands in the plan's `given`, so that a replay needs nothing else.
+
+use crate::assemble::{Usage, unknown};
+use databases::own::{Given, Program, SystemFile, addresses, running};
+use databases::real::{Chosen, Subject, choose};
+use harness::{Cluster, Plan, Tier, Trouble};
+use hosts::Host;
+use hosts::netns::Netns;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// What a plan is given besides names.
+pub type GivenTexts = BTreeMap<String, String>;
+
+/// The text of the file that describes a system.
+pub const SYSTEM: &str = "system";
+/// The program that asks it, with its arguments.
+pub const ADAPTER: &str = "adapter";
+/// Where it runs already.
+pub const URL: &str = "url";
+
+/// The database of this name, with what is chosen of it: `etcd`, `etcd:reads=serializable`.
+pub fn database(text: &str) -> Result<Chosen, Usage> {
+    let known: Vec<_> = databases::DATABASES.iter().map(|database| (database.name, database.about)).collect();
+    choose(text).ok_or_else(|| unknown("database", text, &known))?.map_err(Usage)
+}
+
+/// What is run under this name.
+pub fn subject(design: &str, given: &GivenTexts) -> Result<Subject, Usage> {
+    let urls = given.get(URL).map(|urls| addresses(urls).map_err(Usage)).transpose()?;
+    let subject = match (given.get(SYSTEM), &urls) {
+        (Some(text), _) => {
+            SystemFile::read("--system", text).map_err(|malformed| Usage(malformed.to_string()))?.subject()
+        }
+        (None, Some(_)) if choose(design).is_none() => running::unknown(design),
+        (None, Some(_)) => running::untouched(database(design)?.subject()),
+        (None, None) => database(design)?.subject(),
+    };
+    let Some(adapter) = given.get(ADAPTER) else {
+        return match given.contains_key(SYSTEM) || choose(design).is_none() {
+            true => Err(Usage(format!("nobody knows how to ask {design}: give a program by --adapter"))),
+            false => Ok(subject),
+        };
+    };
+    let words: Vec<String> = adapter.split_whitespace().map(str::to_string).collect();
+    if words.is_empty() {
+        return Err(Usage("--adapter takes a program, and its arguments behind spaces".to_string()));
+    }
+    let env = given.get(URL).map(|urls| ("PERJURY_URL".to_string(), urls.clone()));
+    Ok(subject.through(Program { words, env: env.into_iter().collect() }))
+}
+
+/// The running cluster of a plan whose tier has real systems.
+pub fn start(plan: &Plan, dir: &Path) -> Result<Box<dyn Cluster>, Trouble> {
+    let wrong = |Usage(words)| Trouble::new(format!("{} cannot be started", plan.design), words, "plan it anew");
+    let subject = subject(&plan.design, &plan.given).map_err(wrong)?;
+    let host: Box<dyn Host> = match plan.given.get(URL) {
+        Some(urls) => Box::new(Given::new(addresses(urls).map_err(|words| wrong(Usage(words)))?)),
+        None => {
+            programs(plan)?;
+            let up = Netns::up(plan.nodes.into(), &hosts::netns::state_dir());
+            Box::new(up.map_err(|error| Trouble::new(error.what, error.why, error.mend))?)
+        }
+    };
+    Ok(Box::new(databases::real::start(plan, &subject, host, dir)?))
+}
+
+/// Complains where a database's programs are missing.
+fn programs(plan: &Plan) -> Result<(), Trouble> {
+    let Some(Ok(chosen)) = choose(&plan.design).filter(|_| !plan.given.contains_key(SYSTEM)) else { return Ok(()) };
+    let needed = chosen.database.needed();
+    let Some(missing) = needed.missing().first().copied() else { return Ok(()) };
+    let what = format!("{} cannot be started", plan.design);
+    let mend = format!("run it again with --install, as root, or install {}", needed.packages.join(" and "));
+    Err(Trouble::new(what, format!("there is no program {missing} on this machine"), mend))
+}
+
+/// Whether a tier has real systems, and none of the bundled designs.
+pub fn real(tier: Tier) -> bool {
+    matches!(tier, Tier::Netns | Tier::Url)
+}
