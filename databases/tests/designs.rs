@@ -39,6 +39,7 @@ fn plan(design: &str, faults: &[Fault]) -> Plan {
         design: design.to_string(),
         needs: harness::Needs::default(),
         switches: Vec::new(),
+        given: Default::default(),
         tier: Tier::Local,
         workload: "set".to_string(),
         nemesis: "written by hand".to_string(),

@@ -43,6 +43,7 @@ fn plan(design: &str) -> Plan {
         design: design.to_string(),
         needs: harness::Needs::default(),
         switches: Vec::new(),
+        given: Default::default(),
         tier: Tier::Local,
         workload: "none".to_string(),
         nemesis: "calm".to_string(),

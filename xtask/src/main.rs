@@ -5,6 +5,7 @@ mod fuzzing;
 
 use anyhow::{Context, Result, bail};
 use clap::Parser;
+use databases::real::Needed;
 use harness::campaign::{Cell, Orders, Trial};
 use harness::{Outcome, Run, SECOND, Seed, Tier, Time};
 use perjury::assemble::{Request, carry_out, judgement, plan, try_out};
@@ -62,7 +63,12 @@ fn main() -> Result<()> {
 
 /// Where it may not install, that is said and is no failure: tests are skipped then.
 fn packages() -> Result<()> {
-    for needed in databases::real::everything() {
+    let own = Needed {
+        what: "a system of one's own",
+        programs: &["nats-server", "python3"],
+        packages: &["nats-server", "python3"],
+    };
+    for needed in databases::real::everything().chain([own]) {
         match databases::real::install(&needed) {
             Ok(()) => println!("{}: there", needed.what),
             Err(trouble) if std::env::var_os("PERJURY_NO_SKIP").is_some() => bail!("{trouble}"),

@@ -178,7 +178,9 @@ impl Arguments {
 
 /// The file that describes a system: its text, and what it says.
 fn system(path: &Path) -> Result<(String, SystemFile), Failure> {
-    let text = read(path)?;
+    // Its own directory, wherever a replay is started from.
+    let here = std::fs::canonicalize(path).ok().and_then(|path| path.parent().map(Path::to_path_buf));
+    let text = read(path)?.replace("{here}", &here.unwrap_or_default().display().to_string());
     let file = SystemFile::read(&path.display().to_string(), &text)?;
     Ok((text, file))
 }

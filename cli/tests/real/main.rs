@@ -1,22 +1,28 @@
 //! Real databases, each on nodes in namespaces of their own. They take real time and wait for most of it, so they are one test
 //! program, whose tests run side by side.
+#![allow(clippy::disallowed_methods)] // Real databases keep real time.
 
 #[path = "../binary/mod.rs"]
 mod binary;
 mod etcd;
+mod own;
 
 use binary::{Ended, folder, perjury};
-use databases::real::choose;
+use databases::real::{Needed, choose};
 use std::env;
 use std::path::Path;
 
 /// Whether a test must be skipped since this machine has not what it needs; says why. No excuse where skipping is forbidden.
 fn skipped(database: &str) -> bool {
-    let chosen = choose(database).expect("it is in the table").expect("its choices are known");
-    let missing = chosen.database.needed().missing().first().map(|program| format!("there is no program {program}"));
+    skipped_for(&choose(database).expect("it is in the table").expect("its choices are known").database.needed())
+}
+
+/// The same for anything that is needed besides nodes.
+fn skipped_for(needed: &Needed) -> bool {
+    let missing = needed.missing().first().map(|program| format!("there is no program {program}"));
     let why = missing.or_else(|| hosts::netns::possible_somehow().err().map(|error| error.to_string()));
     if let Some(why) = &why {
-        assert!(env::var_os("PERJURY_NO_SKIP").is_none(), "{database} is wanted: {why}");
+        assert!(env::var_os("PERJURY_NO_SKIP").is_none(), "{} is wanted: {why}", needed.what);
         eprintln!("skipped: {why}");
     }
     why.is_some()

@@ -9,10 +9,16 @@ use hosts::Daemon;
 use std::io;
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::thread;
+use std::time::Duration;
 
 /// What may stand in braces.
 pub(super) const PLACEHOLDERS: &str = "{node} (n1), {number} (1), {dir}, {listen} (the address to listen on), {at:PORT} (where a \
-                                       port of this node is reached), {at:PORT:NUMBER} (where that of another node is), {{ for a brace";
+                                       port of this node is reached), {at:PORT:NUMBER} (where that of another node is), {here} (the \
+                                       file's own directory), {{ for a brace";
+
+/// Between two commands that say who leads.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(400);
 
 /// See [`SystemFile`].
 pub struct Own {
@@ -97,6 +103,8 @@ impl System for Own {
         let words = self.file.leads.as_ref().map(|words| self.words(node, words));
         let outside = self.setup.outside.clone();
         Box::new(move || {
+            // Programs are started for each look.
+            thread::sleep(BETWEEN_LOOKS);
             let Some(words) = &words else { return Ok(View::default()) };
             let leads = yes(&outside, words).map_err(|error| Lost::Open(Reason::Unavailable(error.to_string())))?;
             Ok(View { leads, ..View::default() })
