@@ -5,6 +5,7 @@ use crate::assemble::{Request, Usage, carry_out, database, judgement, plan};
 use crate::folder::{Folder, replay_command};
 use crate::progress::Progress;
 use clap::{Args, ValueEnum};
+use databases::real::Chosen;
 use harness::campaign::{Cell, Expected, Observed, Orders, Other, Trial};
 use harness::files::Malformed;
 use harness::plan::FORMAT;
@@ -84,7 +85,7 @@ enum TierName {
 impl Arguments {
     fn request(&self) -> Result<Request, Failure> {
         let strikes = self.plan.as_deref().map(strikes).transpose()?;
-        let chosen = self.database.as_deref().map(database).transpose()?.map(|chosen| chosen.database);
+        let chosen = self.database.as_deref().map(database).transpose()?;
         let usual = Request::default();
         let tier = match self.tier {
             Some(TierName::Sim) => Tier::Sim,
@@ -93,7 +94,7 @@ impl Arguments {
             None if chosen.is_some() => Tier::Netns,
             None => Tier::Sim,
         };
-        let settings = chosen.map_or(usual.settings, |database| (database.settings)());
+        let settings = chosen.as_ref().map_or(usual.settings, |chosen| (chosen.database.settings)());
         Ok(Request {
             design: self.database.clone().or(self.design.clone()).unwrap_or(usual.design),
             switches: self.switches.clone(),
@@ -103,7 +104,7 @@ impl Arguments {
             strikes,
             every: self.every,
             seed: Seed(self.seed),
-            nodes: self.nodes.unwrap_or(chosen.map_or(usual.nodes, |database| database.nodes)),
+            nodes: self.nodes.unwrap_or(chosen.as_ref().map_or(usual.nodes, Chosen::nodes)),
             clients: self.clients,
             time: self.time.unwrap_or(if chosen.is_some() { SECOND * 60 } else { usual.time }),
             rate: self.rate,
