@@ -111,7 +111,7 @@ fn needs(name: &str, tier: Tier, given: &GivenTexts) -> Result<Needs, Usage> {
                 "{name} is a design of the bundled store, which does not run in namespaces: {mend}"
             )));
         }
-        return systems::subject(name, given).map(|_| Needs::default());
+        return systems::needs(name, given);
     }
     if choose(name).is_some() || !given.is_empty() {
         return Err(Usage(format!(

@@ -32,7 +32,9 @@ pub struct Attempt {
 }
 
 /// Every finding.
-pub const FINDINGS: &[Finding] = &[Finding {
+pub const FINDINGS: &[Finding] = &[ETCD_STALE_READS, REDIS_LOST_WRITES, REDIS_TWO_OWNERS];
+
+const ETCD_STALE_READS: Finding = Finding {
     name: "etcd-stale-reads",
     about: "a serializable read is answered by a leader that was deposed and does not know",
     source: "Kingsbury, Jepsen: etcd and Consul (2014), and Jepsen: etcd 3.4.3 (2020)",
@@ -50,7 +52,46 @@ pub const FINDINGS: &[Finding] = &[Finding {
         time: Time(120 * SECOND.0),
         class: None,
     },
-}];
+};
+
+const CALL_ME_MAYBE_REDIS: &str = "Kingsbury, Call me maybe: Redis (2013, aphyr.com/posts/283)";
+
+const REDIS_LOST_WRITES: Finding = Finding {
+    name: "redis-lost-writes",
+    about: "a primary that is cut off with its clients acknowledges writes, and they are gone when it follows its successor",
+    source: CALL_ME_MAYBE_REDIS,
+    found: Attempt {
+        database: "redis",
+        workload: "set",
+        nemesis: "isolate-leader",
+        time: Time(60 * SECOND.0),
+        class: Some("lost"),
+    },
+    control: SINGLE_REDIS_KILLED,
+};
+
+const REDIS_TWO_OWNERS: Finding = Finding {
+    name: "redis-two-owners",
+    about: "a primary that is cut off and its successor give the same name to two owners",
+    source: CALL_ME_MAYBE_REDIS,
+    found: Attempt {
+        database: "redis",
+        workload: "registration",
+        nemesis: "isolate-leader",
+        time: Time(60 * SECOND.0),
+        class: Some("double-ack"),
+    },
+    control: Attempt { workload: "registration", ..SINGLE_REDIS_KILLED },
+};
+
+/// One server that syncs before it answers has no successor, and a kill takes nothing from its disk.
+const SINGLE_REDIS_KILLED: Attempt = Attempt {
+    database: "redis:mode=single,fsync=always",
+    workload: "set",
+    nemesis: "kill",
+    time: Time(60 * SECOND.0),
+    class: None,
+};
 
 /// The finding of this name.
 pub fn find(name: &str) -> Option<&'static Finding> {
@@ -96,7 +137,7 @@ mod tests {
             workload: attempt.workload.to_string(),
             nemesis: attempt.nemesis.to_string(),
             time: attempt.time,
-            nodes: chosen.database.nodes,
+            nodes: chosen.nodes(),
             settings: (chosen.database.settings)(),
             ..Request::default()
         }

@@ -4,7 +4,7 @@
 use crate::assemble::{Usage, unknown};
 use databases::own::{Given, Program, SystemFile, addresses, running};
 use databases::real::{Chosen, Subject, choose};
-use harness::{Cluster, Plan, Tier, Trouble};
+use harness::{Cluster, Needs, Plan, Tier, Trouble};
 use hosts::Host;
 use hosts::netns::Netns;
 use std::collections::BTreeMap;
@@ -49,6 +49,12 @@ pub fn subject(design: &str, given: &GivenTexts) -> Result<Subject, Usage> {
     }
     let env = given.get(URL).map(|urls| ("PERJURY_URL".to_string(), urls.clone()));
     Ok(subject.through(Program { words, env: env.into_iter().collect() }))
+}
+
+/// Whom a write of it needs.
+pub fn needs(design: &str, given: &GivenTexts) -> Result<Needs, Usage> {
+    subject(design, given)?;
+    Ok(choose(design).and_then(Result::ok).map_or_else(Needs::default, |chosen| chosen.needs()))
 }
 
 /// The running cluster of a plan whose tier has real systems.

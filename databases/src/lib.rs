@@ -5,9 +5,11 @@ pub mod bundled;
 mod etcd;
 pub mod own;
 pub mod real;
+mod redis;
+mod resp;
 mod wire;
 
 pub use wire::Lost;
 
 /// Every database.
-pub const DATABASES: &[real::Database] = &[etcd::ETCD];
+pub const DATABASES: &[real::Database] = &[etcd::ETCD, redis::REDIS];

@@ -85,7 +85,7 @@ pub fn reproduce(arguments: &Arguments) -> Result<Exit, Failure> {
 }
 
 fn attempt_it(arguments: &Arguments, attempt: &Attempt, stop: &AtomicBool) -> Result<Came, Failure> {
-    let kind = database(attempt.database)?.database;
+    let chosen = database(attempt.database)?;
     let request = Request {
         design: attempt.database.to_string(),
         tier: Tier::Netns,
@@ -93,8 +93,8 @@ fn attempt_it(arguments: &Arguments, attempt: &Attempt, stop: &AtomicBool) -> Re
         nemesis: attempt.nemesis.to_string(),
         time: arguments.time.unwrap_or(attempt.time),
         seed: Seed(arguments.seed),
-        nodes: kind.nodes,
-        settings: (kind.settings)(),
+        nodes: chosen.nodes(),
+        settings: (chosen.database.settings)(),
         ..Request::default()
     };
     let plan = plan(&request)?;

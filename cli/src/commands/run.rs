@@ -7,6 +7,7 @@ use crate::progress::Progress;
 use crate::systems::{ADAPTER, GivenTexts, SYSTEM, URL, database};
 use clap::{Args, ValueEnum};
 use databases::own::SystemFile;
+use databases::real::Chosen;
 use harness::campaign::{Cell, Expected, Observed, Orders, Other, Trial};
 use harness::files::Malformed;
 use harness::gate::CALM;
@@ -96,7 +97,7 @@ enum TierName {
 impl Arguments {
     fn request(&self) -> Result<Request, Failure> {
         let strikes = self.plan.as_deref().map(strikes).transpose()?;
-        let chosen = self.database.as_deref().map(database).transpose()?.map(|chosen| chosen.database);
+        let chosen = self.database.as_deref().map(database).transpose()?;
         let own = self.system.as_deref().map(system).transpose()?;
         let given = self.given(own.as_ref().map(|(text, _)| text))?;
         let usual = Request::default();
@@ -112,9 +113,12 @@ impl Arguments {
         if let (Some(_), true) = (&self.url, tier != Tier::Url) {
             return Err(Failure::Usage("--url names a system that runs already: leave --tier out".to_string()));
         }
-        let settings = chosen.map(|database| (database.settings)()).or(own.as_ref().map(|(_, file)| file.settings()));
+        let settings = chosen
+            .as_ref()
+            .map(|chosen| (chosen.database.settings)())
+            .or(own.as_ref().map(|(_, file)| file.settings()));
         let addresses = self.url.as_deref().map(|urls| urls.split(',').count() as u8);
-        let nodes = addresses.or(own.as_ref().map(|(_, file)| file.nodes)).or(chosen.map(|database| database.nodes));
+        let nodes = addresses.or(own.as_ref().map(|(_, file)| file.nodes)).or(chosen.as_ref().map(Chosen::nodes));
         if let (Some((_, file)), Some(nodes)) = (&own, self.nodes)
             && file.nodes != nodes
         {

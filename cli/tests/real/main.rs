@@ -6,6 +6,7 @@
 mod binary;
 mod etcd;
 mod own;
+mod redis;
 
 use binary::{Ended, folder, perjury};
 use databases::real::{Needed, choose};

@@ -27,7 +27,7 @@ pub use install::{NODES, Needed, everything, install, version};
 
 use crate::own::{Adapted, Program};
 use crate::wire::Lost;
-use harness::{NodeId, Op, Outcome, Settings, Trouble, View};
+use harness::{Needs, NodeId, Op, Outcome, Settings, Trouble, View};
 use hosts::{Daemon, Dialer};
 use std::collections::BTreeMap;
 use std::io;
@@ -72,6 +72,9 @@ pub struct Choice {
     pub values: &'static [(&'static str, &'static str)],
 }
 
+/// The value of a choice that makes the first node all that there is.
+pub const SINGLE: &str = "single";
+
 /// A database and what was chosen of it: `etcd`, `etcd:reads=serializable`.
 #[derive(Clone)]
 pub struct Chosen {
@@ -79,6 +82,21 @@ pub struct Chosen {
     pub database: &'static Database,
     /// Every choice with its value.
     pub choices: BTreeMap<&'static str, &'static str>,
+}
+
+impl Chosen {
+    /// How many nodes it has unless somebody says otherwise.
+    pub fn nodes(&self) -> u8 {
+        if self.single() { 1 } else { self.database.nodes }
+    }
+    /// Whom a write needs.
+    pub fn needs(&self) -> Needs {
+        if self.single() { Needs::Node(NodeId(0)) } else { Needs::WhoeverIsLeft }
+    }
+
+    fn single(&self) -> bool {
+        self.choices.values().any(|value| *value == SINGLE)
+    }
 }
 
 /// Reads `name` or `name:choice=value,…`. `None` where the name is no database's.

@@ -1,0 +1,76 @@
+//! Redis: what others have published about Sentinel is found, and one server that syncs before it answers loses nothing.
+
+use crate::binary::{folder, perjury};
+use crate::{logs, skipped, until};
+
+#[test]
+fn a_primary_that_is_cut_off_with_its_clients_loses_what_it_acknowledged() {
+    if skipped("redis") {
+        return;
+    }
+    let (ended, dir) = until(1, 3, "--database redis --workload set --nemesis isolate-leader --time 20s");
+    assert!(ended.out.contains("set: violated: lost"), "{}", ended.out);
+    assert!(ended.out.contains("packets stopped"), "{}", ended.out);
+    let logs = logs(dir.path());
+    assert_eq!(logs.len(), 6, "three data servers and three Sentinels");
+    assert!(logs.iter().any(|log| log.contains("+failover-end") || log.contains("+switch-master")));
+}
+
+#[test]
+fn a_primary_and_its_successor_give_one_name_to_two_owners() {
+    if skipped("redis") {
+        return;
+    }
+    let (ended, _) = until(1, 3, "--database redis --workload registration --nemesis isolate-leader --time 20s");
+    assert!(ended.out.contains("uniqueness: violated: double-ack"), "{}", ended.out);
+}
+
+/// One server that syncs before it answers, killed again and again.
+fn holds_alone(workload: &str) {
+    if !skipped("redis") {
+        let words = "--database redis:mode=single,fsync=always --nemesis kill --time 40s --workload";
+        until(0, 2, &format!("{words} {workload}"));
+    }
+}
+
+#[test]
+fn one_server_that_syncs_before_it_answers_loses_no_element_when_it_is_killed() {
+    holds_alone("set");
+}
+
+#[test]
+fn one_server_that_syncs_before_it_answers_gives_a_name_to_one_owner() {
+    holds_alone("registration");
+}
+
+#[test]
+fn every_workload_is_served_and_held_while_nobody_hurts_it() {
+    if skipped("redis") {
+        return;
+    }
+    for workload in ["register", "bank", "inventory", "sessions"] {
+        until(0, 1, &format!("--database redis --workload {workload} --nemesis calm --time 6s"));
+    }
+}
+
+#[test]
+fn one_server_has_no_links_that_could_be_cut_and_that_is_no_pass() {
+    if skipped("redis") {
+        return;
+    }
+    let dir = folder();
+    let ended = perjury(dir.path(), "run --database redis:mode=single --nemesis isolate-leader --time 20s --every 6s");
+    assert_eq!(ended.code, 3, "{}{}", ended.out, ended.err);
+    assert!(ended.out.contains("had no effect (0 packets stopped)"), "{}", ended.out);
+}
+
+#[test]
+fn what_cannot_be_chosen_is_refused_with_what_can() {
+    let dir = folder();
+    for words in ["redis:mode=cluster", "redis:fsync=never", "redis:quorum=2"] {
+        let ended = perjury(dir.path(), &format!("run --database {words}"));
+        assert_eq!(ended.code, 64, "{words}: {}{}", ended.out, ended.err);
+        assert!(ended.err.contains("mode=sentinel|single, fsync=everysec|always"), "{words}: {}", ended.err);
+    }
+    assert!(!dir.path().join("runs").exists());
+}
