@@ -12,8 +12,8 @@ fn a_killed_node_is_gone_and_comes_back_with_its_data() {
     let (fault, resolved) = bench.cluster.inject(&Fault::Kill(Target::Leader)).unwrap();
     assert_eq!(resolved, Fault::Kill(Target::Node(N1)));
     await_processes(bench.dir.path(), 2);
-    // Whoever cannot connect knows that nothing was asked.
-    assert!(matches!(bench.ask(1, &write(8)), Outcome::Failed(_)));
+    // Whoever cannot connect knows that nothing was asked; who has not heard yet that its connection is broken does not know.
+    bench.pass_until(PATIENCE, |bench| matches!(bench.ask(1, &write(8)), Outcome::Failed(_)));
     let effect = bench.lift(fault);
     assert!(effect.effective && effect.measured.contains("of n1 was gone after"), "{effect:?}");
     bench.pass_until(PATIENCE, |bench| bench.cluster.ready());
