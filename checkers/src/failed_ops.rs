@@ -6,7 +6,8 @@
 //! name this checker before all others.
 //!
 //! Told by their effect are writes and compare-and-sets by their value, claims by their owner, adds by their element, transfers
-//! by their number. Removes, sales and refunds leave nothing that could be told apart.
+//! by their number. Removes, sales and refunds leave nothing that could be told apart: what they leave is an absence, or a sum, and those have another
+//! explanation. An acknowledged element that is gone, though its remove was called failed, may as well have been lost; so the checker `set` says `lost`.
 
 use crate::{calls, script, words};
 use harness::{Budget, Call, Checker, Key, Op, Opinion, Outcome, Reply, Run, Value, Verdict};

@@ -70,7 +70,8 @@ fn without_the_bug_nothing_is_found_in_its_cell() {
 /// Every seed of the budget, and the script.
 fn hunt(mutant: &Mutant) -> Caught {
     let Mutant { switch, design, about, workload, .. } = *mutant;
-    let mut caught = Caught { switch, design, about, workload, ..Caught::default() };
+    let finders = explorer::table::finders(design, switch);
+    let mut caught = Caught { switch, design, about, workload, finders, ..Caught::default() };
     let mut seen: BTreeMap<(String, String), u64> = BTreeMap::new();
     for seed in 1..=mutant.seeds {
         let (run, judgement) = tried(mutant, seed, true);

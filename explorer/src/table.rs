@@ -81,6 +81,12 @@ pub const TABLE: &[Row] = &[
         broken: Some(PREFIXES_AGREE),
         ..USUAL
     },
+    // A leader answers what the next one's log does not have.
+    Row { switch: Some("read-uncommitted"), broken: Some(LINEARIZABLE), ..USUAL },
+    // Who has not heard of the write leads, and commits something else in its place.
+    Row { switch: Some("vote-for-any-log"), broken: Some(PREFIXES_AGREE), ..USUAL },
+    // A new leader does not know yet that what it holds was committed.
+    Row { switch: Some("read-before-noop"), broken: Some(LINEARIZABLE), ..USUAL },
     // Two leaders: the one that does not know of the other answers from its old copy.
     Row { design: "raft-localread", broken: Some(LINEARIZABLE), ..USUAL },
     Row { design: "ll-quorum", ops: TWO_READS, fires: "", drops: 1, broken: Some(LINEARIZABLE), ..USUAL },
@@ -88,6 +94,15 @@ pub const TABLE: &[Row] = &[
     Row { design: "ll-quorum", ops: TWO_READS, fires: "", ..USUAL },
     // Whoever reads writes back what it saw, so what one read saw the next one finds.
     Row { design: "ll-abd", ops: TWO_READS, fires: "", drops: 1, ..USUAL },
+    // An acknowledged write is on the writer's own node alone, and the reader's majority does without that one.
+    Row {
+        design: "ll-abd",
+        switch: Some("short-write"),
+        ops: TWO_READS,
+        fires: "",
+        broken: Some(LINEARIZABLE),
+        ..USUAL
+    },
     Row { design: "sl-async-fo", fires: "failover=2", broken: Some(LINEARIZABLE), ..USUAL },
     Row {
         design: "sl-async-fo",
@@ -100,6 +115,24 @@ pub const TABLE: &[Row] = &[
 
 /// A write, and somebody who looks twice.
 const TWO_READS: &str = "write x 1; read x, read x";
+
+/// Deliberate bugs that random faults show in a cell made for them and nowhere else: within the campaign's budget only the explorer finds them.
+pub const HIDDEN: &[&str] = &["vote-not-persisted", "commit-old-term"];
+
+/// Deliberate bugs that no exploration shows, because here nobody asks twice and no message arrives twice: only the simulator finds them.
+pub const OUT_OF_REACH: &[&str] = &["no-dedup", "count-twice"];
+
+/// Who must find a deliberate bug, in words: this table with its rows, the simulator with the bug's own cell, or both.
+pub fn finders(design: &str, switch: &str) -> &'static str {
+    let explored = TABLE.iter().any(|row| (row.design, row.switch) == (design, Some(switch)) && row.broken.is_some());
+    match (explored, HIDDEN.contains(&switch), OUT_OF_REACH.contains(&switch)) {
+        (true, true, false) => "**model**; simulator in this cell only",
+        (true, false, false) => "both",
+        (false, false, true) => "**simulator only**",
+        (false, false, false) => "simulator",
+        _ => panic!("{switch} of {design}: a row of the table contradicts what is said of the bug"),
+    }
+}
 
 /// The row of a design with a deliberate bug, or else of the design.
 pub fn row(design: &str, switch: Option<&str>) -> Option<&'static Row> {

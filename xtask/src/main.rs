@@ -2,15 +2,17 @@
 #![allow(clippy::disallowed_methods)]
 
 mod fuzzing;
+mod local;
+mod spans;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use clap::Parser;
 use databases::real::Needed;
 use harness::campaign::{Cell, Orders, Trial};
-use harness::{Outcome, Run, SECOND, Seed, Tier, Time};
-use perjury::assemble::{Request, carry_out, judgement, plan, try_out};
+use harness::{Exit, Seed};
+use perjury::assemble::{plan, try_out};
 use perjury::matrix::{built_in, request};
-use std::path::Path;
+use spans::{median_and_worst, served_again};
 use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 
@@ -23,12 +25,8 @@ enum Lane {
         #[arg(long, default_value_t = 2000)]
         seeds: u64,
     },
-    /// Runs on real processes: `raft` must hold under kill, pause and partitions, `sl-async-fo` must be caught
-    Local {
-        /// Runs of each
-        #[arg(long, default_value_t = 10)]
-        runs: u64,
-    },
+    /// Runs on real processes under kills, pauses and partitions: some designs must hold, some must be caught
+    Local(local::Arguments),
     /// Tiny histories, judged by everything that judges linearizability and by a brute force: all must agree
     Fuzz {
         /// Histories of each family
@@ -54,7 +52,7 @@ enum Lane {
 fn main() -> Result<()> {
     match Lane::parse() {
         Lane::Soak { seeds } => soak(seeds),
-        Lane::Local { runs } => local(runs),
+        Lane::Local(arguments) => ended(local::local(&arguments)),
         Lane::Fuzz { count, model, seed, forced } => fuzzing::fuzz(count, model.as_deref(), seed, forced),
         Lane::Packages => packages(),
         Lane::Node => std::process::exit(databases::bundled::node_main()),
@@ -78,6 +76,15 @@ fn packages() -> Result<()> {
     Ok(())
 }
 
+/// Ends with the code that `perjury campaign` would end with.
+fn ended(exit: Result<Exit>) -> ! {
+    let exit = exit.unwrap_or_else(|error| {
+        eprintln!("{error:?}");
+        Exit::Harness
+    });
+    std::process::exit(exit as i32)
+}
+
 fn soak(seeds: u64) -> Result<()> {
     let jobs = std::thread::available_parallelism().map_or(1, usize::from);
     for cell in built_in(seeds).into_iter().filter(|cell| cell.design == "raft" && cell.nemesis == "mixed") {
@@ -97,61 +104,6 @@ fn soak(seeds: u64) -> Result<()> {
         );
         if let Some(why) = cell.standing(&observed[0]).why() {
             bail!("raft {workload} mixed: {why}");
-        }
-    }
-    Ok(())
-}
-
-/// For each fault: from its beginning until an operation was answered that a client had asked since whom it spared.
-fn served_again(run: &Run) -> Vec<Time> {
-    let calls = run.history.calls();
-    let span = |fault: &harness::FaultInterval| {
-        let hit = fault.fault.nodes(run.plan.nodes.into());
-        let answered = calls.iter().filter(|call| {
-            let spared = !hit.contains(&run.plan.home(run.client(call.process)));
-            spared && call.asked >= fault.began && matches!(call.outcome, Some(Outcome::Ok(_)))
-        });
-        answered.map(|call| call.answered).min().map(|first| first.since(fault.began))
-    };
-    run.faults.iter().filter_map(span).collect()
-}
-
-fn median_and_worst(mut spans: Vec<Time>) -> (Time, Time) {
-    spans.sort();
-    let at = |place: usize| spans.get(place).copied().unwrap_or(Time::NEVER);
-    (at(spans.len() / 2), at(spans.len().saturating_sub(1)))
-}
-
-fn local(runs: u64) -> Result<()> {
-    let scratch = Path::new("target").join("local-lane");
-    std::fs::create_dir_all(&scratch).with_context(|| format!("creating {}", scratch.display()))?;
-    let lanes = [
-        ("raft", "register", "kill+pause+halves", 20, "held"),
-        ("sl-async-fo", "registration", "isolate-leader", 30, "violated"),
-    ];
-    for (design, workload, nemesis, seconds, expected) in lanes {
-        for seed in (1..=runs).map(Seed) {
-            let request = Request {
-                design: design.to_string(),
-                workload: workload.to_string(),
-                nemesis: nemesis.to_string(),
-                tier: Tier::Local,
-                time: SECOND * seconds,
-                seed,
-                ..Request::default()
-            };
-            let planned = plan(&request).context("known names")?;
-            let run =
-                carry_out(&planned, &scratch.join(format!("{design}-{}", seed.0)), &mut (), &AtomicBool::new(false))?;
-            let (verdict, (median, worst)) = (judgement(&run).verdict, median_and_worst(served_again(&run)));
-            println!(
-                "{design} {workload} {nemesis} seed {}: {}; served again after {median} (median), {worst} (worst)",
-                seed.0,
-                verdict.word()
-            );
-            if verdict.word() != expected {
-                bail!("expected {expected}, but {verdict:?}");
-            }
         }
     }
     Ok(())

@@ -57,6 +57,8 @@ pub struct Caught {
     pub about: &'static str,
     /// What clients asked.
     pub workload: &'static str,
+    /// Who must find it: the model, the simulator or both.
+    pub finders: &'static str,
     /// The first seed that was violated; seeds count from 1.
     pub first: u64,
     /// How many seeds were tried, and how many of them were violated.
@@ -74,13 +76,13 @@ pub fn table(caught: &[Caught]) -> String {
             caught.seen.iter().map(|(checker, class, seeds)| format!("{checker}: {class} ({seeds})")).collect();
         let scripted: Vec<String> =
             caught.scripted.iter().map(|(checker, class)| format!("{checker}: {class}")).collect();
-        let Caught { switch, design, about, workload, first, seeds: (tried, violated), .. } = caught;
+        let Caught { switch, design, about, workload, finders, first, seeds: (tried, violated), .. } = caught;
         let (seen, scripted) = (seen.join(", "), scripted.join(", "));
         format!(
-            "| `{switch}` of `{design}` | {workload}: {about} | {first} | {violated} of {tried} | {seen} | {scripted} |\n"
+            "| `{switch}` of `{design}` | {finders} | {workload}: {about} | {first} | {violated} of {tried} | {seen} | {scripted} |\n"
         )
     };
-    let head = "| switch | cell | first seed | seeds violated | seen by (seeds) | by its script |\n|---|---|---|---|---|---|\n";
+    let head = "| switch | must be found by | cell | first seed | seeds violated | seen by (seeds) | by its script |\n|---|---|---|---|---|---|---|\n";
     head.to_string() + &caught.iter().map(row).collect::<String>()
 }
 
