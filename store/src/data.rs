@@ -9,6 +9,7 @@ use harness::{Account, Key, Op, Posting, Reply, Value};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
 /// The name of a cell.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -31,8 +32,8 @@ pub enum Content {
     /// A register's value, a name's owner; of an element 1 (in the set) or 0 (removed).
     Number(Value),
     /// An account's postings: transfer and signed amount, oldest first. An item's sales: what each took, and what a refund
-    /// gave back, below zero.
-    Postings(Vec<(Value, Value)>),
+    /// gave back, below zero. Copies share them, since they travel whole and are long.
+    Postings(Arc<Vec<(Value, Value)>>),
 }
 
 /// Which cells an operation must see.
@@ -157,7 +158,7 @@ impl Data {
     /// One more posting behind those that a cell has.
     fn post(&self, cell: &Cell, id: Value, amount: Value) -> Decision {
         let postings = self.posted(cell).iter().copied().chain([(id, amount)]).collect();
-        Decision { writes: vec![(cell.clone(), Content::Postings(postings))], reply: Reply::Done }
+        Decision { writes: vec![(cell.clone(), Content::Postings(Arc::new(postings)))], reply: Reply::Done }
     }
 
     fn postings(&self, account: Account) -> impl Iterator<Item = Posting> {

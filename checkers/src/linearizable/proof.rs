@@ -1,6 +1,7 @@
 //! From "no order explains these ten thousand calls" to a handful that suffice.
 //!
-//! Three steps keep the impossibility, and each is checked by the search again:
+//! Three steps keep the impossibility, and each is checked by the search again; what is left in the end is confirmed as well
+//! (confirming every step would cost far more than all the rest):
 //! - *Prefix*: cut the history after the first return at which it becomes impossible. Calls still open there may happen
 //!   later or never.
 //! - *Window*: forget everything that was over before some moment, and let the register hold anything then. Calls that were
@@ -9,8 +10,9 @@
 //! - *Dropping*: a call that changes nothing may be left out; one that changes something may become one that happens at any
 //!   later time or never. What was impossible without knowing better is impossible with.
 
+use super::PROOF_STEPS;
 use super::register::{Act, RegisterCall};
-use super::search::{Answer, check_calls};
+use super::search::{Answer, check_calls, unconfirmed};
 use harness::Value;
 use std::collections::BTreeSet;
 
@@ -27,7 +29,7 @@ pub fn first_bad_return(calls: &[RegisterCall], initial: Option<Value>, budget: 
     while good < bad {
         let middle = (good + bad) / 2;
         let prefix: Vec<RegisterCall> = prefix(calls, returns[middle]).into_iter().map(|(_, call)| call).collect();
-        match check_calls(&prefix, initial, budget) {
+        match unconfirmed(&prefix, initial, budget) {
             Answer::Impossible => bad = middle,
             Answer::Linearizable(_) | Answer::OutOfBudget => good = middle + 1,
         }
@@ -42,7 +44,7 @@ pub fn few(calls: &[RegisterCall], initial: Option<Value>, bad: usize, budget: &
     let (mut window, states) = window(&prefix, initial, budget);
     let impossible = |window: &[Numbered], budget: &mut u64| {
         let calls: Vec<RegisterCall> = window.iter().map(|(_, call)| *call).collect();
-        states.iter().all(|held| check_calls(&calls, *held, budget) == Answer::Impossible)
+        states.iter().all(|held| unconfirmed(&calls, *held, budget) == Answer::Impossible)
     };
     let mut at = 0;
     while at < window.len() {
@@ -61,7 +63,20 @@ pub fn few(calls: &[RegisterCall], initial: Option<Value>, bad: usize, budget: &
             false => at += 1,
         }
     }
+    confirm(&window, &states);
     window.into_iter().filter(|(_, call)| call.returned.is_some()).map(|(index, _)| index).collect()
+}
+
+/// Asks once more, and has what is impossible confirmed.
+///
+/// # Panics
+/// If it is possible: then the engine is wrong.
+fn confirm(window: &[Numbered], states: &[Option<Value>]) {
+    let calls: Vec<RegisterCall> = window.iter().map(|(_, call)| *call).collect();
+    for held in states {
+        let answer = check_calls(&calls, *held, &mut PROOF_STEPS.clone());
+        assert!(!matches!(answer, Answer::Linearizable(_)), "what was shrunk to is possible: {calls:?}");
+    }
 }
 
 /// True if the calls that change something can be explained together with any one of `reads`, so that what is impossible up
@@ -72,7 +87,7 @@ pub fn only_reads_disagree(calls: &[RegisterCall], bad: usize, reads: &[usize], 
     reads.iter().all(|read| {
         let with = |(index, call): &Numbered| (index == read || call.act.sets().is_some()).then_some(*call);
         let calls: Vec<RegisterCall> = prefix.iter().filter_map(with).collect();
-        matches!(check_calls(&calls, None, budget), Answer::Linearizable(_))
+        matches!(unconfirmed(&calls, None, budget), Answer::Linearizable(_))
     })
 }
 
@@ -86,7 +101,7 @@ pub fn blind(calls: &[RegisterCall], bad: usize, budget: &mut u64) -> Option<usi
             _ => *call,
         };
         let calls: Vec<RegisterCall> = prefix.iter().map(as_write).collect();
-        matches!(check_calls(&calls, None, budget), Answer::Linearizable(_))
+        matches!(unconfirmed(&calls, None, budget), Answer::Linearizable(_))
     };
     let done =
         |(index, call): &Numbered| (matches!(call.act, Act::Cas { .. }) && call.returned.is_some()).then_some(*index);
@@ -118,7 +133,7 @@ fn window(prefix: &[Numbered], initial: Option<Value>, budget: &mut u64) -> (Vec
         let window: Vec<Numbered> = prefix.iter().filter_map(|call| enter(*call, from)).collect();
         let states = states(&window);
         let calls: Vec<RegisterCall> = window.iter().map(|(_, call)| *call).collect();
-        if states.iter().all(|held| check_calls(&calls, *held, budget) == Answer::Impossible) {
+        if states.iter().all(|held| unconfirmed(&calls, *held, budget) == Answer::Impossible) {
             return (window, states);
         }
         length *= 2;

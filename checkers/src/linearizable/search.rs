@@ -1,7 +1,8 @@
 //! Is there an order? Registers as the engine sees them: values become numbers.
 
 use super::register::{Act, RegisterCall};
-use crate::engine::register::{Access, Effect, Needs, check};
+use crate::engine::Tuning;
+use crate::engine::register::{self, Access, Effect, Needs};
 use crate::model::{self, Limits};
 use crate::plain;
 use harness::Value;
@@ -24,6 +25,23 @@ pub enum Answer {
 /// # Panics
 /// If a call returns before its invocation, or a place does not fit into 32 bits.
 pub fn check_calls(calls: &[RegisterCall], initial: Option<Value>, budget: &mut u64) -> Answer {
+    asked(calls, initial, budget, register::check)
+}
+
+/// The same by the engine alone, whose answer is neither replayed nor confirmed: for whoever asks many times and has the last answer
+/// confirmed. It takes the same steps and gives the same answer.
+pub(super) fn unconfirmed(calls: &[RegisterCall], initial: Option<Value>, budget: &mut u64) -> Answer {
+    asked(calls, initial, budget, |initial, accesses, limits| {
+        register::search(initial, accesses, limits, &Tuning::default())
+    })
+}
+
+fn asked(
+    calls: &[RegisterCall],
+    initial: Option<Value>,
+    budget: &mut u64,
+    engine: impl Fn(u32, &[Access], &mut Limits) -> model::Answer<u32>,
+) -> Answer {
     let mut numbers: FxHashMap<Option<Value>, u32> = FxHashMap::default();
     let mut number = |value: Option<Value>| {
         let next = numbers.len() as u32;
@@ -32,7 +50,7 @@ pub fn check_calls(calls: &[RegisterCall], initial: Option<Value>, budget: &mut 
     let initial = number(initial);
     let accesses: Vec<Access> = calls.iter().map(|call| access(call, &mut number)).collect();
     let mut limits = Limits { steps: *budget, ..Limits::default() };
-    let answer = check(initial, &accesses, &mut limits);
+    let answer = engine(initial, &accesses, &mut limits);
     *budget = limits.steps;
     match answer {
         model::Answer::Linearizable(order) => Answer::Linearizable(order),

@@ -5,10 +5,12 @@
 //! causal-length set, Yu and Rostad 2020). Nobody wrote such a union for anything else: of an account's siblings the
 //! one of the latest dot is taken, and a transfer that builds on it loses the others.
 
-use super::versions::{Item, Slot, Vector, Versions};
+use super::versions::{Item, Slot, Vector, Version, Versions};
 use crate::data::{self, Cell, Content, Data, Decision, Sees};
 use harness::{Op, Reply, Value};
-use std::collections::{BTreeMap, BTreeSet};
+use std::cmp::Ordering;
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// A write, with what its client had seen of the slot.
 pub type Put = (Slot, Vector, Item);
@@ -66,39 +68,61 @@ fn put(versions: &Versions, slot: Slot, item: Item) -> Put {
     (slot, seen, item)
 }
 
+/// Elements in ascending order, each with how often it was added and removed.
+type Lengths = Vec<(Value, u32)>;
+
 /// All siblings of the set in one.
-fn lengths(versions: &Versions) -> BTreeMap<Value, u32> {
-    let mut lengths = BTreeMap::new();
-    for version in versions.get(&Slot::Set) {
-        let Item::Lengths(items) = &version.item else { continue };
-        for (element, length) in items {
-            let longest = lengths.entry(*element).or_default();
-            *longest = (*length).max(*longest);
-        }
+fn lengths(versions: &Versions) -> Arc<Lengths> {
+    let lengths = |version: &Version| match &version.item {
+        Item::Lengths(lengths) => Some(lengths.clone()),
+        Item::Content(_) => None,
+    };
+    let siblings = versions.get(&Slot::Set).iter().filter_map(lengths);
+    siblings.reduce(|one, two| Arc::new(longest(&one, &two))).unwrap_or_default()
+}
+
+/// Two siblings in one: of an element that both have the longer length.
+fn longest(mut one: &[(Value, u32)], mut two: &[(Value, u32)]) -> Lengths {
+    let mut both = Vec::with_capacity(one.len().max(two.len()) + 8);
+    while let (Some(first), Some(second)) = (one.first(), two.first()) {
+        let order = first.0.cmp(&second.0);
+        both.push(match order {
+            Ordering::Less => *first,
+            Ordering::Equal => *first.max(second),
+            Ordering::Greater => *second,
+        });
+        one = &one[usize::from(order.is_le())..];
+        two = &two[usize::from(order.is_ge())..];
     }
-    lengths
+    both.extend_from_slice(one);
+    both.extend_from_slice(two);
+    both
 }
 
 fn is_in(length: u32) -> bool {
     length % 2 == 1
 }
 
-fn members(lengths: &BTreeMap<Value, u32>) -> Vec<Value> {
-    lengths.iter().filter(|(_, length)| is_in(**length)).map(|(element, _)| *element).collect()
+fn members(lengths: &[(Value, u32)]) -> Vec<Value> {
+    lengths.iter().filter(|(_, length)| is_in(*length)).map(|(element, _)| *element).collect()
 }
 
 /// Adds or removes an element, unless it is so already.
 fn turn(versions: &Versions, element: Value, wanted: bool, collect: bool) -> (Vec<Put>, Reply) {
-    let mut lengths = lengths(versions);
-    let length = lengths.entry(element).or_default();
-    if is_in(*length) == wanted {
+    let lengths = lengths(versions);
+    let place = lengths.binary_search_by_key(&element, |(there, _)| *there);
+    if is_in(place.map_or(0, |place| lengths[place].1)) == wanted {
         return (Vec::new(), Reply::Done);
     }
-    *length += 1;
-    if collect {
-        lengths.retain(|other, length| is_in(*length) || *other == element);
+    let mut lengths = Lengths::clone(&lengths);
+    match place {
+        Ok(place) => lengths[place].1 += 1,
+        Err(place) => lengths.insert(place, (element, 1)),
     }
-    (vec![put(versions, Slot::Set, Item::Lengths(lengths.into_iter().collect()))], Reply::Done)
+    if collect {
+        lengths.retain(|(other, length)| is_in(*length) || *other == element);
+    }
+    (vec![put(versions, Slot::Set, Item::Lengths(Arc::new(lengths)))], Reply::Done)
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ use crate::data::{Cell, Content, digest};
 use harness::{NodeId, Value};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// The name of what has versions.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -34,8 +35,9 @@ pub enum Slot {
 pub enum Item {
     /// A cell's content.
     Content(Content),
-    /// Elements, in ascending order, each with how often it was added and removed: it is in the set if that is odd.
-    Lengths(Vec<(Value, u32)>),
+    /// Elements, in ascending order, each with how often it was added and removed: it is in the set if that is odd. Copies share
+    /// them, since they travel whole and are long.
+    Lengths(Arc<Vec<(Value, u32)>>),
 }
 
 /// How many versions of each node were seen.

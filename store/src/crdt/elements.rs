@@ -31,7 +31,9 @@ impl Elements {
 
     /// Removes an element as far as it was seen.
     pub fn remove(&mut self, element: Value) {
-        self.dots.retain(|(there, _)| *there != element);
+        let first = self.dots.partition_point(|(there, _)| *there < element);
+        let behind = self.dots.partition_point(|(there, _)| *there <= element);
+        self.dots.drain(first..behind);
     }
 
     /// Who is in it, in ascending order.
@@ -44,19 +46,28 @@ impl Elements {
     /// Joins another copy: a dot stays if both have it, or if one has it and the other has never seen it.
     pub fn join(&mut self, other: &Elements) {
         let new = |seen: &BTreeMap<NodeId, u64>, (node, count): Dot| seen.get(&node).is_none_or(|seen| *seen < count);
-        let mine = std::mem::take(&mut self.dots);
-        let (mut mine, mut theirs) = (mine.into_iter().peekable(), other.dots.iter().copied().peekable());
+        let (mut mine, mut theirs) = (self.dots.as_slice(), other.dots.as_slice());
+        let mut joined = Vec::with_capacity(mine.len().max(theirs.len()) + 8);
         loop {
-            let (keep, taken) = match (mine.peek(), theirs.peek()) {
+            // Copies differ in few places, so that most dots come in long runs of what both have.
+            let both = mine.iter().zip(theirs).take_while(|(one, two)| one == two).count();
+            joined.extend_from_slice(&mine[..both]);
+            (mine, theirs) = (&mine[both..], &theirs[both..]);
+            let (dot, keep) = match (mine.first(), theirs.first()) {
                 (None, None) => break,
-                (Some(one), Some(other)) if one == other => (theirs.next().is_some(), mine.next()),
-                (Some(one), other_dot) if other_dot.is_none_or(|theirs| one < theirs) => {
-                    (new(&other.seen, one.1), mine.next())
+                (Some(dot), other_dot) if other_dot.is_none_or(|theirs| dot < theirs) => {
+                    mine = &mine[1..];
+                    (*dot, new(&other.seen, dot.1))
                 }
-                (_, _) => (theirs.peek().is_some_and(|theirs| new(&self.seen, theirs.1)), theirs.next()),
+                (_, dot) => {
+                    let dot = dot.expect("whoever has none left was looked at");
+                    theirs = &theirs[1..];
+                    (*dot, new(&self.seen, dot.1))
+                }
             };
-            self.dots.extend(taken.filter(|_| keep));
+            joined.extend(keep.then_some(dot));
         }
+        self.dots = joined;
         for (node, count) in &other.seen {
             let seen = self.seen.entry(*node).or_default();
             *seen = (*count).max(*seen);

@@ -17,6 +17,7 @@ use harness::client::Style;
 use harness::{Input, LocalClock, Node, NodeId, Op, Outbox, Reply, RequestId, Time, View, marks, timers};
 pub use state::State;
 use state::Transfer;
+use std::sync::Arc;
 
 /// What every node is told.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -48,8 +49,9 @@ marks! {
 pub struct Crdt {
     config: Config,
     id: NodeId,
-    state: State,
-    desk: Desk<State>,
+    /// Shared with what is on its way, to the disk or to others: states travel whole and are long.
+    state: Arc<State>,
+    desk: Desk<Arc<State>>,
 }
 
 impl Design for Crdt {
@@ -72,18 +74,18 @@ impl Design for Crdt {
 
 impl Node for Crdt {
     type Config = Config;
-    type Message = Gossip<State>;
+    type Message = Gossip<Arc<State>>;
     type Timer = Clock;
     type Mark = Sign;
-    type Record = State;
-    type Durable = State;
+    type Record = Arc<State>;
+    type Durable = Arc<State>;
 
-    fn fold(durable: &mut State, record: State) {
+    fn fold(durable: &mut Arc<State>, record: Arc<State>) {
         *durable = record;
     }
 
     fn new(config: &Config, id: NodeId) -> Self {
-        Crdt { config: config.clone(), id, state: State::default(), desk: Desk::new(id, config.nodes) }
+        Crdt { config: config.clone(), id, state: Arc::default(), desk: Desk::new(id, config.nodes) }
     }
 
     fn step(&mut self, _: LocalClock, input: Input<Self>, out: &mut Outbox<Self>) {
@@ -116,53 +118,69 @@ impl Crdt {
         if !self.desk.takes(id, out) {
             return;
         }
-        let reply = self.apply(op);
-        if op.is_read() || reply == Reply::No {
+        if op.is_read() {
+            return self.desk.answer(id, self.look(op), out);
+        }
+        let reply = self.change(op);
+        if reply == Reply::No {
             return self.desk.answer(id, reply, out);
         }
         self.desk.write(self.state.clone(), (id, reply), self.state.clone(), out);
     }
 
-    /// Does an operation to the own state, in one step.
-    fn apply(&mut self, op: &Op) -> Reply {
-        let State { elements, accounts, .. } = &mut self.state;
+    fn look(&self, op: &Op) -> Reply {
+        let State { elements, accounts, .. } = &*self.state;
         match *op {
-            Op::Add { element } => elements.add(self.id, element),
-            Op::Remove { element } => elements.remove(element),
-            Op::Members => return Reply::Elements(elements.members()),
-            Op::Transfer { id, from, to, amount } => {
-                let done = accounts.transfer(self.id, Transfer { id, from, to, amount });
-                return if done { Reply::Done } else { Reply::No };
-            }
+            Op::Members => Reply::Elements(elements.members()),
             Op::Balances { accounts: count } => {
-                return Reply::Balances((0..count).map(|account| accounts.balance(account)).collect());
+                Reply::Balances((0..count).map(|account| accounts.balance(account)).collect())
             }
             Op::Ledger { accounts: count } => {
-                return Reply::Ledger((0..count).flat_map(|account| accounts.postings(account)).collect());
+                Reply::Ledger((0..count).flat_map(|account| accounts.postings(account)).collect())
             }
-            _ => return self.apply_to_cells(op),
+            _ => self.decide(op).reply,
+        }
+    }
+
+    /// Does an operation to the own state, in one step.
+    fn change(&mut self, op: &Op) -> Reply {
+        let state = &mut self.state;
+        match *op {
+            Op::Add { element } => Arc::make_mut(state).elements.add(self.id, element),
+            Op::Remove { element } => Arc::make_mut(state).elements.remove(element),
+            Op::Transfer { id, from, to, amount } => {
+                let done = Arc::make_mut(state).accounts.transfer(self.id, Transfer { id, from, to, amount });
+                return if done { Reply::Done } else { Reply::No };
+            }
+            _ => return self.change_cells(op),
         }
         Reply::Done
     }
 
-    fn apply_to_cells(&mut self, op: &Op) -> Reply {
-        let cells = &mut self.state.cells;
-        let seen: Data = cells.select(&sees(op)).into_iter().map(|(cell, _, content)| (cell, content)).collect();
-        let Decision { writes, reply } = decide(op, &seen);
-        let stamp = Stamp { clock: cells.clock() + 1, tie: 0, node: self.id };
-        cells.merge_all(writes.into_iter().map(|(cell, content)| (cell, stamp, content)).collect());
+    fn decide(&self, op: &Op) -> Decision {
+        let seen = self.state.cells.select(&sees(op));
+        decide(op, &seen.into_iter().map(|(cell, _, content)| (cell, content)).collect::<Data>())
+    }
+
+    fn change_cells(&mut self, op: &Op) -> Reply {
+        let Decision { writes, reply } = self.decide(op);
+        if !writes.is_empty() {
+            let cells = &mut Arc::make_mut(&mut self.state).cells;
+            let stamp = Stamp { clock: cells.clock() + 1, tie: 0, node: self.id };
+            cells.merge_all(writes.into_iter().map(|(cell, content)| (cell, stamp, content)).collect());
+        }
         reply
     }
 
-    fn receive(&mut self, from: NodeId, message: Gossip<State>, out: &mut Outbox<Self>) {
+    fn receive(&mut self, from: NodeId, message: Gossip<Arc<State>>, out: &mut Outbox<Self>) {
         let (news, answer) = message.open(|| digest(&self.state));
         if let Some(news) = news {
-            let before = self.state.clone();
-            self.state.join(news.clone(), self.config.sloppily);
-            if self.config.sloppily && self.state != before.clone().joined(news) {
+            let joined = self.state.joined(&news, self.config.sloppily);
+            if self.config.sloppily && joined != self.state.joined(&news, false) {
                 out.mark(Sign::Strayed);
             }
-            if self.state != before {
+            if joined != *self.state {
+                self.state = Arc::new(joined);
                 self.desk.keep(self.state.clone(), out);
             }
         }

@@ -6,6 +6,7 @@ use harness::op::OPENING_BALANCE;
 use harness::{Account, NodeId, Posting, Value};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// All that a node holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -20,15 +21,16 @@ pub struct State {
 
 impl State {
     /// Joins another state. `sloppily` is the deliberate bug.
-    pub fn join(&mut self, other: State, sloppily: bool) {
+    pub fn join(&mut self, other: &State, sloppily: bool) {
         self.cells.join(&other.cells);
         self.elements.join(&other.elements);
-        self.accounts.join(other.accounts, sloppily);
+        self.accounts.join(&other.accounts, sloppily);
     }
-    /// The state with all of another one, as it should be.
-    pub fn joined(mut self, other: State) -> State {
-        self.join(other, false);
-        self
+    /// The state with all of another one. `sloppily` is the deliberate bug.
+    pub fn joined(&self, other: &State, sloppily: bool) -> State {
+        let mut joined = self.clone();
+        joined.join(other, sloppily);
+        joined
     }
 }
 
@@ -40,7 +42,7 @@ impl State {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Accounts {
     counters: BTreeMap<(Account, NodeId), Counter>,
-    journals: BTreeMap<NodeId, Vec<Transfer>>,
+    journals: BTreeMap<NodeId, Arc<Vec<Transfer>>>,
 }
 
 /// A transfer, as [`harness::Op::Transfer`] has it.
@@ -74,7 +76,7 @@ impl Accounts {
         }
         self.counters.entry((from, node)).or_default().minus += amount;
         self.counters.entry((to, node)).or_default().plus += amount;
-        self.journals.entry(node).or_default().push(transfer);
+        Arc::make_mut(self.journals.entry(node).or_default()).push(transfer);
         true
     }
 
@@ -91,22 +93,22 @@ impl Accounts {
             let amount = if account == from { -amount } else { amount };
             (account == from || account == to).then_some(Posting { account, transfer: id, amount })
         };
-        self.journals.values().flatten().filter_map(posting)
+        self.journals.values().flat_map(|journal| &**journal).filter_map(posting)
     }
 
-    fn join(&mut self, other: Accounts, sloppily: bool) {
-        for (place, theirs) in other.counters {
-            let mine = self.counters.entry(place).or_default();
+    fn join(&mut self, other: &Accounts, sloppily: bool) {
+        for (place, theirs) in &other.counters {
+            let mine = self.counters.entry(*place).or_default();
             mine.plus = match sloppily {
                 true => (mine.plus + theirs.plus).min(ENOUGH),
                 false => mine.plus.max(theirs.plus),
             };
             mine.minus = mine.minus.max(theirs.minus);
         }
-        for (node, theirs) in other.journals {
-            let mine = self.journals.entry(node).or_default();
+        for (node, theirs) in &other.journals {
+            let mine = self.journals.entry(*node).or_default();
             if mine.len() < theirs.len() {
-                *mine = theirs;
+                *mine = theirs.clone();
             }
         }
     }
@@ -126,10 +128,10 @@ mod tests {
         assert!(one.accounts.transfer(NodeId(0), transfer(1, 0, 1, 60)));
         assert!(other.accounts.transfer(NodeId(1), transfer(2, 0, 2, 60)));
         assert!(!one.accounts.transfer(NodeId(0), transfer(3, 0, 1, 60)));
-        one.join(other.clone(), false);
+        one.join(&other, false);
         let once = one.clone();
-        one.join(other.clone(), false);
-        other.join(one.clone(), false);
+        one.join(&other, false);
+        other.join(&one, false);
         assert_eq!((&one, &other), (&once, &once));
         let balances: Vec<Value> = (0..3).map(|account| one.accounts.balance(account)).collect();
         assert_eq!(balances, [-20, 160, 160]);
@@ -141,8 +143,8 @@ mod tests {
     fn the_deliberate_bug_makes_money() {
         let (mut one, mut other) = (State::default(), State::default());
         one.accounts.transfer(NodeId(0), transfer(1, 0, 1, 60));
-        other.join(one.clone(), true);
-        other.join(one, true);
+        other.join(&one, true);
+        other.join(&one, true);
         assert_eq!((other.accounts.balance(0), other.accounts.balance(1)), (40, 220));
     }
 }

@@ -252,8 +252,8 @@ impl Leaderless {
     /// Enough was read: answer, or store first what is written or has to be written back.
     fn go_on(&mut self, clock: LocalClock, id: RequestId, mut operation: Operation, out: &mut Outbox<Self>) {
         let Phase::Read(gathered) = &operation.phase else { return };
-        let Decision { writes, reply } = decide(&operation.op, &gathered.newest.data());
-        let stamp = self.stamp(clock, id, gathered.newest.clock());
+        let Decision { writes, reply } = decide(&operation.op, &gathered.data());
+        let stamp = self.stamp(clock, id, gathered.clock());
         let cells: Vec<Stamped> = match writes.is_empty() {
             true if self.config.write_back => gathered.unshared(operation.answered),
             _ => writes.into_iter().map(|(cell, content)| (cell, stamp, content)).collect(),

@@ -1,10 +1,10 @@
 //! An operation that a node coordinates: what it has heard, and whether that is enough.
 
 use super::modes::Config;
-use crate::data::Cell;
-use crate::replica::{Replica, Stamp, Stamped};
+use crate::data::Data;
+use crate::replica::Stamped;
 use harness::{Op, Reply, Time};
-use std::collections::BTreeMap;
+use std::cmp::Ordering;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Operation {
@@ -70,38 +70,68 @@ impl Operation {
     }
 }
 
-/// The newest of what was answered so far, and who holds it.
+/// The newest of what was answered so far, and who holds it as bits, in the order of cells.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Gathered {
-    pub(super) newest: Replica,
-    holders: BTreeMap<Cell, (Stamp, u32)>,
+    newest: Vec<(Stamped, u32)>,
 }
 
 impl Gathered {
-    pub(super) fn hear(&mut self, who: u32, cells: Vec<Stamped>) {
-        for write in cells {
-            let (cell, stamp, _) = &write;
-            let (newest, holders) = self.holders.entry(cell.clone()).or_insert((*stamp, 0));
-            match (*newest).cmp(stamp) {
-                std::cmp::Ordering::Less => (*newest, *holders) = (*stamp, who),
-                std::cmp::Ordering::Equal => *holders |= who,
-                std::cmp::Ordering::Greater => {}
-            }
-            self.newest.merge(write);
+    pub(super) fn hear(&mut self, who: u32, mut cells: Vec<Stamped>) {
+        // Those of a transfer come as it names them, and nobody forbids it to name one twice.
+        cells.sort_by(|(one, ..), (two, ..)| one.cmp(two));
+        cells.dedup_by(|(one, ..), (two, ..)| one == two);
+        let before = std::mem::take(&mut self.newest);
+        self.newest.reserve(before.len().max(cells.len()));
+        let (mut before, mut heard) = (before.into_iter().peekable(), cells.into_iter().peekable());
+        loop {
+            let order = match (before.peek(), heard.peek()) {
+                (None, None) => return,
+                (Some(_), None) => Ordering::Less,
+                (None, Some(_)) => Ordering::Greater,
+                (Some(((there, ..), _)), Some((cell, ..))) => there.cmp(cell),
+            };
+            // What both have, and what only one of the two has.
+            let next = match order {
+                Ordering::Less => before.next(),
+                Ordering::Greater => heard.next().map(|write| (write, who)),
+                Ordering::Equal => before.next().zip(heard.next()).map(|(there, write)| newer(there, write, who)),
+            };
+            self.newest.extend(next);
         }
+    }
+
+    /// What the cells hold.
+    pub(super) fn data(&self) -> Data {
+        self.newest.iter().map(|((cell, _, content), _)| (cell.clone(), content.clone())).collect()
+    }
+
+    /// The largest clock among their stamps.
+    pub(super) fn clock(&self) -> u64 {
+        self.newest.iter().map(|((_, stamp, _), _)| stamp.clock).max().unwrap_or(0)
     }
 
     /// What not all of these nodes hold.
     pub(super) fn unshared(&self, nodes: u32) -> Vec<Stamped> {
-        let held_by_all = |(cell, ..): &Stamped| self.holders.get(cell).is_some_and(|(_, by)| by & nodes == nodes);
-        self.newest.all().into_iter().filter(|write| !held_by_all(write)).collect()
+        let lacking = self.newest.iter().filter(|(_, holders)| holders & nodes != nodes);
+        lacking.map(|(write, _)| write.clone()).collect()
+    }
+}
+
+/// Of two writes of one cell the newer one, with all who hold it.
+fn newer((there, holders): (Stamped, u32), write: Stamped, who: u32) -> (Stamped, u32) {
+    match there.1.cmp(&write.1) {
+        Ordering::Less => (write, who),
+        Ordering::Equal => (there, holders | who),
+        Ordering::Greater => (there, holders),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::Content;
+    use crate::data::{Cell, Content};
+    use crate::replica::Stamp;
     use harness::NodeId;
 
     #[test]
@@ -113,7 +143,7 @@ mod tests {
         let mut gathered = Gathered::default();
         gathered.hear(1, vec![write(1, 1), write(2, 1)]);
         gathered.hear(2, vec![write(1, 1), write(2, 2)]);
-        gathered.hear(4, vec![write(1, 1), write(3, 1)]);
+        gathered.hear(4, vec![write(3, 1), write(1, 1), write(1, 1)]);
         assert_eq!(gathered.unshared(7), [write(2, 2), write(3, 1)]);
         gathered.hear(5, vec![write(2, 2)]);
         assert_eq!(gathered.unshared(7), [write(3, 1)]);
