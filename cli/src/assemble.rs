@@ -117,7 +117,7 @@ fn needs(name: &str, tier: Tier) -> Result<Needs, Usage> {
                 let mend = "use --tier sim or --tier local, or --database with another name";
                 Err(Usage(format!("{name} is a design of the bundled store, which does not run in namespaces: {mend}")))
             }
-            chosen => chosen.map(|_| Needs::default()),
+            chosen => chosen.map(|chosen| (chosen.database.needs)(&chosen.choices)),
         },
     }
 }

@@ -21,6 +21,8 @@ pub struct Finding {
 pub struct Attempt {
     /// A database with what is chosen of it.
     pub database: &'static str,
+    /// On how many nodes; as many as are usual for it, where nothing is said.
+    pub nodes: Option<u8>,
     /// What clients ask.
     pub workload: &'static str,
     /// How the cluster is hurt.
@@ -32,25 +34,92 @@ pub struct Attempt {
 }
 
 /// Every finding.
-pub const FINDINGS: &[Finding] = &[Finding {
-    name: "etcd-stale-reads",
-    about: "a serializable read is answered by a leader that was deposed and does not know",
-    source: "Kingsbury, Jepsen: etcd and Consul (2014), and Jepsen: etcd 3.4.3 (2020)",
-    found: Attempt {
-        database: "etcd:reads=serializable",
-        workload: "register",
-        nemesis: "isolate-leader",
-        time: Time(60 * SECOND.0),
-        class: Some("stale-after-ack"),
+pub const FINDINGS: &[Finding] = &[
+    Finding {
+        name: "etcd-stale-reads",
+        about: "a serializable read is answered by a leader that was deposed and does not know",
+        source: "Kingsbury, Jepsen: etcd and Consul (2014), and Jepsen: etcd 3.4.3 (2020)",
+        found: Attempt {
+            database: "etcd:reads=serializable",
+            nodes: None,
+            workload: "register",
+            nemesis: "isolate-leader",
+            time: Time(60 * SECOND.0),
+            class: Some("stale-after-ack"),
+        },
+        control: Attempt {
+            database: "etcd",
+            nodes: None,
+            workload: "register",
+            nemesis: "isolate-leader+one-way+kill+pause",
+            time: Time(120 * SECOND.0),
+            class: None,
+        },
     },
-    control: Attempt {
-        database: "etcd",
-        workload: "register",
-        nemesis: "isolate-leader+one-way+kill+pause",
-        time: Time(120 * SECOND.0),
-        class: None,
+    Finding {
+        name: "postgres-lost-transfers",
+        about: "a primary that is cut off acknowledges transfers that the promoted standby never had",
+        source: "PostgreSQL 15 documentation, 27.2 Log-Shipping Standby Servers: replication is asynchronous, so there is a window for data loss",
+        found: Attempt {
+            database: "postgres:failover=promote,isolation=serializable",
+            nodes: None,
+            workload: "bank",
+            nemesis: "isolate-leader",
+            time: Time(60 * SECOND.0),
+            class: Some("lost"),
+        },
+        control: Attempt {
+            database: "postgres:replication=sync,failover=promote,isolation=serializable",
+            nodes: None,
+            workload: "bank",
+            nemesis: "isolate-leader",
+            time: Time(60 * SECOND.0),
+            class: None,
+        },
     },
-}];
+    Finding {
+        name: "postgres-two-owners",
+        about: "a name is given away by the primary that is cut off and by the standby that was promoted in its place",
+        source: "PostgreSQL 15 documentation, 27.3 Failover: the old primary must be told that it is one no longer, or both believe to be it",
+        found: Attempt {
+            database: "postgres:failover=promote",
+            nodes: None,
+            workload: "registration",
+            nemesis: "isolate-leader",
+            time: Time(60 * SECOND.0),
+            class: Some("double-ack"),
+        },
+        control: Attempt {
+            database: "postgres",
+            nodes: Some(1),
+            workload: "registration",
+            nemesis: "kill+pause",
+            time: Time(60 * SECOND.0),
+            class: None,
+        },
+    },
+    Finding {
+        name: "postgres-stale-standby",
+        about: "a standby that its primary does not reach answers from what it had",
+        source: "PostgreSQL 15 documentation, 27.4 Hot Standby: what a standby shows is behind its primary",
+        found: Attempt {
+            database: "postgres:reads=standby",
+            nodes: None,
+            workload: "register",
+            nemesis: "isolate-leader",
+            time: Time(60 * SECOND.0),
+            class: Some("stale-after-ack"),
+        },
+        control: Attempt {
+            database: "postgres",
+            nodes: None,
+            workload: "register",
+            nemesis: "isolate-leader",
+            time: Time(60 * SECOND.0),
+            class: None,
+        },
+    },
+];
 
 /// The finding of this name.
 pub fn find(name: &str) -> Option<&'static Finding> {
@@ -96,7 +165,7 @@ mod tests {
             workload: attempt.workload.to_string(),
             nemesis: attempt.nemesis.to_string(),
             time: attempt.time,
-            nodes: chosen.database.nodes,
+            nodes: attempt.nodes.unwrap_or(chosen.database.nodes),
             settings: (chosen.database.settings)(),
             ..Request::default()
         }

@@ -3,10 +3,11 @@
 
 pub mod bundled;
 mod etcd;
+mod postgres;
 pub mod real;
 mod wire;
 
 pub use wire::Lost;
 
 /// Every database.
-pub const DATABASES: &[real::Database] = &[etcd::ETCD];
+pub const DATABASES: &[real::Database] = &[etcd::ETCD, postgres::POSTGRES];

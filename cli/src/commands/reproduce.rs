@@ -92,7 +92,7 @@ fn attempt_it(arguments: &Arguments, attempt: &Attempt, stop: &AtomicBool) -> Re
         nemesis: attempt.nemesis.to_string(),
         time: arguments.time.unwrap_or(attempt.time),
         seed: Seed(arguments.seed),
-        nodes: kind.nodes,
+        nodes: attempt.nodes.unwrap_or(kind.nodes),
         settings: (kind.settings)(),
         ..Request::default()
     };

@@ -4,6 +4,7 @@
 #[path = "../binary/mod.rs"]
 mod binary;
 mod etcd;
+mod postgres;
 
 use binary::{Ended, folder, perjury};
 use databases::real::choose;

@@ -26,7 +26,7 @@ pub use faults::supports;
 pub use install::{NODES, Needed, everything, install, version};
 
 use crate::wire::Lost;
-use harness::{NodeId, Op, Outcome, Settings, View};
+use harness::{Needs, NodeId, Op, Outcome, Settings, View};
 use hosts::{Daemon, Dialer};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -54,6 +54,8 @@ pub struct Database {
     pub ports: &'static [u16],
     /// Its own times, from which faults get their magnitudes.
     pub settings: fn() -> Settings,
+    /// Whom a write needs, by what was chosen.
+    pub needs: fn(&BTreeMap<&'static str, &'static str>) -> Needs,
     /// Words in a log that say that a node gave up: a finding.
     pub panics: &'static [&'static str],
     /// A cluster of it.
