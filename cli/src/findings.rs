@@ -21,6 +21,8 @@ pub struct Finding {
 pub struct Attempt {
     /// A database with what is chosen of it.
     pub database: &'static str,
+    /// On how many nodes; as many as are usual for it, where nothing is said.
+    pub nodes: Option<u8>,
     /// What clients ask.
     pub workload: &'static str,
     /// How the cluster is hurt.
@@ -31,67 +33,74 @@ pub struct Attempt {
     pub class: Option<&'static str>,
 }
 
-/// Every finding.
-pub const FINDINGS: &[Finding] = &[ETCD_STALE_READS, REDIS_LOST_WRITES, REDIS_TWO_OWNERS];
+/// A run in which a promise must be broken in this class.
+const fn violated(
+    database: &'static str,
+    workload: &'static str,
+    nemesis: &'static str,
+    class: &'static str,
+) -> Attempt {
+    Attempt { class: Some(class), ..held(database, workload, nemesis) }
+}
 
-const ETCD_STALE_READS: Finding = Finding {
-    name: "etcd-stale-reads",
-    about: "a serializable read is answered by a leader that was deposed and does not know",
-    source: "Kingsbury, Jepsen: etcd and Consul (2014), and Jepsen: etcd 3.4.3 (2020)",
-    found: Attempt {
-        database: "etcd:reads=serializable",
-        workload: "register",
-        nemesis: "isolate-leader",
-        time: Time(60 * SECOND.0),
-        class: Some("stale-after-ack"),
-    },
-    control: Attempt {
-        database: "etcd",
-        workload: "register",
-        nemesis: "isolate-leader+one-way+kill+pause",
-        time: Time(120 * SECOND.0),
-        class: None,
-    },
-};
+/// A run in which every promise must be kept.
+const fn held(database: &'static str, workload: &'static str, nemesis: &'static str) -> Attempt {
+    Attempt { database, nodes: None, workload, nemesis, time: Time(60 * SECOND.0), class: None }
+}
 
-const CALL_ME_MAYBE_REDIS: &str = "Kingsbury, Call me maybe: Redis (2013, aphyr.com/posts/283)";
-
-const REDIS_LOST_WRITES: Finding = Finding {
-    name: "redis-lost-writes",
-    about: "a primary that is cut off with its clients acknowledges writes, and they are gone when it follows its successor",
-    source: CALL_ME_MAYBE_REDIS,
-    found: Attempt {
-        database: "redis",
-        workload: "set",
-        nemesis: "isolate-leader",
-        time: Time(60 * SECOND.0),
-        class: Some("lost"),
-    },
-    control: SINGLE_REDIS_KILLED,
-};
-
-const REDIS_TWO_OWNERS: Finding = Finding {
-    name: "redis-two-owners",
-    about: "a primary that is cut off and its successor give the same name to two owners",
-    source: CALL_ME_MAYBE_REDIS,
-    found: Attempt {
-        database: "redis",
-        workload: "registration",
-        nemesis: "isolate-leader",
-        time: Time(60 * SECOND.0),
-        class: Some("double-ack"),
-    },
-    control: Attempt { workload: "registration", ..SINGLE_REDIS_KILLED },
-};
+const REDIS_2013: &str = "Kingsbury, Call me maybe: Redis (2013, aphyr.com/posts/283)";
 
 /// One server that syncs before it answers has no successor, and a kill takes nothing from its disk.
-const SINGLE_REDIS_KILLED: Attempt = Attempt {
-    database: "redis:mode=single,fsync=always",
-    workload: "set",
-    nemesis: "kill",
-    time: Time(60 * SECOND.0),
-    class: None,
-};
+const ONE_REDIS: &str = "redis:mode=single,fsync=always";
+
+/// Every finding.
+pub const FINDINGS: &[Finding] = &[
+    Finding {
+        name: "etcd-stale-reads",
+        about: "a serializable read is answered by a leader that was deposed and does not know",
+        source: "Kingsbury, Jepsen: etcd and Consul (2014), and Jepsen: etcd 3.4.3 (2020)",
+        found: violated("etcd:reads=serializable", "register", "isolate-leader", "stale-after-ack"),
+        control: Attempt {
+            time: Time(120 * SECOND.0),
+            ..held("etcd", "register", "isolate-leader+one-way+kill+pause")
+        },
+    },
+    Finding {
+        name: "redis-lost-writes",
+        about: "a primary that is cut off with its clients acknowledges writes, and they are gone when it follows its successor",
+        source: REDIS_2013,
+        found: violated("redis", "set", "isolate-leader", "lost"),
+        control: held(ONE_REDIS, "set", "kill"),
+    },
+    Finding {
+        name: "redis-two-owners",
+        about: "a primary that is cut off and its successor give the same name to two owners",
+        source: REDIS_2013,
+        found: violated("redis", "registration", "isolate-leader", "double-ack"),
+        control: held(ONE_REDIS, "registration", "kill"),
+    },
+    Finding {
+        name: "postgres-lost-transfers",
+        about: "a primary that is cut off acknowledges transfers that the promoted standby never had",
+        source: "PostgreSQL 15 documentation, 27.2 Log-Shipping Standby Servers: replication is asynchronous, so there is a window for data loss",
+        found: violated("postgres:failover=promote,isolation=serializable", "bank", "isolate-leader", "lost"),
+        control: held("postgres:replication=sync,failover=promote,isolation=serializable", "bank", "isolate-leader"),
+    },
+    Finding {
+        name: "postgres-two-owners",
+        about: "a name is given away by the primary that is cut off and by the standby that was promoted in its place",
+        source: "PostgreSQL 15 documentation, 27.3 Failover: the old primary must be told that it is one no longer, or both believe to be it",
+        found: violated("postgres:failover=promote", "registration", "isolate-leader", "double-ack"),
+        control: Attempt { nodes: Some(1), ..held("postgres", "registration", "kill+pause") },
+    },
+    Finding {
+        name: "postgres-stale-standby",
+        about: "a standby that its primary does not reach answers from what it had",
+        source: "PostgreSQL 15 documentation, 27.4 Hot Standby: what a standby shows is behind its primary",
+        found: violated("postgres:reads=standby", "register", "isolate-leader", "stale-after-ack"),
+        control: held("postgres", "register", "isolate-leader"),
+    },
+];
 
 /// The finding of this name.
 pub fn find(name: &str) -> Option<&'static Finding> {
@@ -137,7 +146,7 @@ mod tests {
             workload: attempt.workload.to_string(),
             nemesis: attempt.nemesis.to_string(),
             time: attempt.time,
-            nodes: chosen.nodes(),
+            nodes: attempt.nodes.unwrap_or(chosen.nodes()),
             settings: (chosen.database.settings)(),
             ..Request::default()
         }

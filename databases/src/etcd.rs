@@ -9,7 +9,7 @@ use crate::real::{Choice, Database, Observer, Session, Setup, System};
 use crate::wire::{Line, Lost};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use harness::{MS, NodeId, Op, Outcome, Reason, Reply, SECOND, Settings, View};
+use harness::{MS, Needs, NodeId, Op, Outcome, Reason, Reply, SECOND, Settings, View};
 use hosts::Daemon;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -52,6 +52,7 @@ pub const ETCD: Database = Database {
         request_timeout: SECOND,
         ..Settings::default()
     },
+    needs: |_| Needs::WhoeverIsLeft,
     panics: &["panic:", "\"level\":\"panic\"", "\"level\":\"fatal\""],
     make: |setup| Box::new(Etcd(setup)),
 };
@@ -340,8 +341,8 @@ mod tests {
         let cells = [
             (Cell::Register("x".into()), Content::Number(-3)),
             (Cell::Name("grace".into()), Content::Number(4)),
-            (Cell::Account(7), Content::Postings(vec![(1, -5), (2, 9)])),
-            (Cell::Item("tea".into()), Content::Postings(Vec::new())),
+            (Cell::Account(7), Content::Postings(vec![(1, -5), (2, 9)].into())),
+            (Cell::Item("tea".into()), Content::Postings(Vec::new().into())),
             (Cell::Element(12), Content::Number(1)),
         ];
         for (cell, content) in cells {

@@ -4,6 +4,7 @@
 pub mod bundled;
 mod etcd;
 pub mod own;
+mod postgres;
 pub mod real;
 mod redis;
 mod resp;
@@ -12,4 +13,4 @@ mod wire;
 pub use wire::Lost;
 
 /// Every database.
-pub const DATABASES: &[real::Database] = &[etcd::ETCD, redis::REDIS];
+pub const DATABASES: &[real::Database] = &[etcd::ETCD, postgres::POSTGRES, redis::REDIS];

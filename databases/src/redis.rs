@@ -7,7 +7,7 @@
 use crate::real::{Choice, Database, Observer, SINGLE, Session, Setup, System};
 use crate::resp::{Command, Frame, Line, command, list, text};
 use crate::wire::Lost;
-use harness::{MS, NodeId, Op, Outcome, Reason, Reply, SECOND, Settings, View};
+use harness::{MS, Needs, NodeId, Op, Outcome, Reason, Reply, SECOND, Settings, View};
 use hosts::Daemon;
 use std::time::{Duration, Instant};
 use store::data::{Cell, Content, Data, Sees, decide, sees};
@@ -54,6 +54,7 @@ pub const REDIS: Database = Database {
         ),
         ("inventory", "an item is a key that holds its sales; a sale watches it, reads it and sets it in a MULTI"),
     ],
+    needs: |choices| if choices["mode"] == SINGLE { Needs::Node(NodeId(0)) } else { Needs::WhoeverIsLeft },
     nodes: 3,
     ports: &[DATA, SENTINEL],
     // A primary is taken for dead after the shorter election time-out. Sentinel has 30 s by itself, too long for short runs.
@@ -489,7 +490,9 @@ mod tests {
 
     #[test]
     fn what_a_cell_holds_comes_back_from_its_value() {
-        for content in [Content::Number(-3), Content::Postings(vec![(1, -5), (2, 9)]), Content::Postings(Vec::new())] {
+        for content in
+            [Content::Number(-3), Content::Postings(vec![(1, -5), (2, 9)].into()), Content::Postings(Vec::new().into())]
+        {
             let value = Frame::BulkString(value_of(&content).into_bytes());
             assert_eq!(content_of(&value), Some(content));
         }

@@ -93,7 +93,7 @@ fn attempt_it(arguments: &Arguments, attempt: &Attempt, stop: &AtomicBool) -> Re
         nemesis: attempt.nemesis.to_string(),
         time: arguments.time.unwrap_or(attempt.time),
         seed: Seed(arguments.seed),
-        nodes: chosen.nodes(),
+        nodes: attempt.nodes.unwrap_or(chosen.nodes()),
         settings: (chosen.database.settings)(),
         ..Request::default()
     };

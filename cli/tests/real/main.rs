@@ -6,6 +6,7 @@
 mod binary;
 mod etcd;
 mod own;
+mod postgres;
 mod redis;
 
 use binary::{Ended, folder, perjury};

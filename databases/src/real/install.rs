@@ -3,7 +3,7 @@
 use super::Database;
 use harness::Trouble;
 use std::env;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Programs that something needs, and the packages of Debian that bring them.
@@ -11,7 +11,7 @@ use std::process::Command;
 pub struct Needed {
     /// What needs them.
     pub what: &'static str,
-    /// Names that are looked up in `PATH`, or paths.
+    /// Names that are looked up in `PATH` and where Debian keeps programs that are not in it, or paths.
     pub programs: &'static [&'static str],
     /// By Debian's names.
     pub packages: &'static [&'static str],
@@ -40,18 +40,31 @@ impl Database {
 impl Needed {
     /// The programs that this machine does not have.
     pub fn missing(&self) -> Vec<&'static str> {
-        let path = env::var_os("PATH").unwrap_or_default();
-        let there = |program: &str| {
-            program.contains('/') && Path::new(program).exists()
-                || env::split_paths(&path).any(|dir| dir.join(program).is_file())
-        };
-        self.programs.iter().copied().filter(|program| !there(program)).collect()
+        self.programs.iter().copied().filter(|program| found(program).is_none()).collect()
     }
+}
+
+/// Where Debian keeps programs that an ordinary user does not find in `PATH`, or nobody: servers, and what exists in many versions.
+const BESIDE_PATH: &[&str] = &["/usr/sbin", "/sbin"];
+const OF_VERSIONS: (&str, &str) = ("/usr/lib/postgresql", "bin");
+
+/// Where a program is, by its name or by its path.
+fn found(program: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let (versions, within) = OF_VERSIONS;
+    let versions =
+        std::fs::read_dir(versions).into_iter().flatten().flatten().map(|version| version.path().join(within));
+    let beside = BESIDE_PATH.iter().map(PathBuf::from).chain(versions);
+    // A path stays itself, whatever it is joined to.
+    let dirs =
+        if program.contains('/') { vec![PathBuf::new()] } else { env::split_paths(&path).chain(beside).collect() };
+    dirs.into_iter().map(|dir| dir.join(program)).find(|file| file.is_file())
 }
 
 /// What the database's first program says of its own version, in a line.
 pub fn version(database: &Database) -> String {
-    let said = Command::new(database.programs[0]).arg("--version").output();
+    let program = found(database.programs[0]).unwrap_or_else(|| database.programs[0].into());
+    let said = Command::new(program).arg("--version").output();
     let said = said.map(|said| String::from_utf8_lossy(&said.stdout).lines().next().unwrap_or_default().to_string());
     said.unwrap_or_else(|error| format!("unknown: {error}"))
 }

@@ -57,6 +57,8 @@ pub struct Database {
     pub ports: &'static [u16],
     /// Its own times, from which faults get their magnitudes.
     pub settings: fn() -> Settings,
+    /// Whom a write needs, by what was chosen.
+    pub needs: fn(&BTreeMap<&'static str, &'static str>) -> Needs,
     /// Words in a log that say that a node gave up: a finding.
     pub panics: &'static [&'static str],
     /// A cluster of it.
@@ -91,7 +93,7 @@ impl Chosen {
     }
     /// Whom a write needs.
     pub fn needs(&self) -> Needs {
-        if self.single() { Needs::Node(NodeId(0)) } else { Needs::WhoeverIsLeft }
+        (self.database.needs)(&self.choices)
     }
 
     fn single(&self) -> bool {
