@@ -138,6 +138,23 @@ mod tests {
         }
     }
 
+    #[test]
+    fn the_page_has_every_finding_with_what_is_expected_and_it_was_so() {
+        let page = include_str!("../../docs/findings.md");
+        for Finding { name, about, source, found, control } in FINDINGS {
+            assert!(page.contains(&format!("- `{name}`: {about}. {source}.")), "{name}");
+            for (what, attempt) in [(name.to_string(), found), (format!("{name}, control"), control)] {
+                let row = page.lines().find(|line| line.starts_with(&format!("| {what} |")));
+                let cells: Vec<&str> = row.expect(&what).split(" | ").collect();
+                assert_eq!(cells[1], format!("`{}`", attempt.database), "{what}");
+                assert_eq!((cells[3], cells[4]), (attempt.workload, attempt.nemesis), "{what}");
+                let (expected, observed) = (cells[5], cells[6]);
+                let seen = attempt.class.map_or(observed == "held", |class| observed.contains(class));
+                assert!(expected == attempt.expected() && seen, "{what}: {observed}");
+            }
+        }
+    }
+
     fn request(attempt: &Attempt) -> Request {
         let chosen = crate::systems::database(attempt.database).expect("it is in the table");
         Request {

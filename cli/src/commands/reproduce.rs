@@ -25,6 +25,9 @@ pub struct Arguments {
     /// How long each run lasts; without, as long as it was found to need
     #[arg(long, value_parser = span)]
     time: Option<Time>,
+    /// Write the page about it, once all have come out as published
+    #[arg(long, value_name = "FILE")]
+    page: Option<PathBuf>,
     /// What everything is drawn from
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -59,10 +62,10 @@ pub fn reproduce(arguments: &Arguments) -> Result<Exit, Failure> {
     }
     enter_namespaces()?;
     let stop = stop_flag();
-    println!("| finding | system | version | workload | faults | expected | observed | first seen after |");
-    println!("|---|---|---|---|---|---|---|---|");
+    let mut table = vec![TABLE.to_string()];
+    println!("{TABLE}");
     let mut exit = Exit::Held;
-    for Finding { name, found, control, .. } in wanted {
+    for Finding { name, found, control, .. } in &wanted {
         for (what, attempt) in [(name.to_string(), found), (format!("{name}, control"), control)] {
             if stop.load(Ordering::Relaxed) {
                 return Ok(Exit::Unknown);
@@ -71,17 +74,37 @@ pub fn reproduce(arguments: &Arguments) -> Result<Exit, Failure> {
             let Attempt { database, workload, nemesis, .. } = attempt;
             let (expected, observed) = (attempt.expected(), &came.observed);
             let after = came.after.map_or("-".to_string(), |time| time.to_string());
-            println!(
-                "| {what} | {database} | {} | {workload} | {nemesis} | {expected} | {observed} | {after} |",
-                attempt.version()
-            );
+            let version = attempt.version();
+            table.push(format!(
+                "| {what} | `{database}` | {version} | {workload} | {nemesis} | {expected} | {observed} | {after} |"
+            ));
+            println!("{}", table[table.len() - 1]);
             if !came.as_expected {
                 eprintln!("not as expected: {what}; see {}", came.folder.join("report.html").display());
                 exit = Exit::NotAsExpected;
             }
         }
     }
+    if let Some(path) = arguments.page.as_ref().filter(|_| exit == Exit::Held) {
+        let written = std::fs::write(path, page(&wanted, &table.join("\n")));
+        written.map_err(|error| Failure::Trouble(format!("cannot write {}: {error}", path.display())))?;
+    }
     Ok(exit)
+}
+
+const TABLE: &str = "| finding | system | version | workload | faults | expected | observed | first seen after |\n|---|---|---|---|---|---|---|---|";
+
+/// What `docs/findings.md` is.
+fn page(findings: &[&Finding], table: &str) -> String {
+    let about = findings.iter().map(|Finding { name, about, source, .. }| format!("- `{name}`: {about}. {source}."));
+    format!(
+        "# Published findings, found again\n\n\
+         Made by `perjury reproduce --page docs/findings.md`. Each finding has a control, which differs in the one thing that matters and\n\
+         must hold. `perjury reproduce NAME --install` repeats one on a clean machine. \"First seen after\" is when the last event of the\n\
+         proof was seen, counted from the first request.\n\n\
+         {table}\n\n{}\n",
+        about.collect::<Vec<_>>().join("\n")
+    )
 }
 
 fn attempt_it(arguments: &Arguments, attempt: &Attempt, stop: &AtomicBool) -> Result<Came, Failure> {
