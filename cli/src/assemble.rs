@@ -194,7 +194,7 @@ pub fn check(request: &Request) -> Result<(), Usage> {
         if !nemesis(part)?.tiers.contains(&request.tier) {
             let (whom, mend) = match request.tier {
                 Tier::Sim | Tier::Local => ("real processes", "use --tier sim, or another nemesis"),
-                Tier::Netns => ("a real database", "partitions, kill, pause and mixed can"),
+                Tier::Netns => ("a real database", "partitions, kill, pause, mixed and clocks' offsets can"),
             };
             return Err(Usage(format!("{part} cannot be done to {whom}: {mend}")));
         }

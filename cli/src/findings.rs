@@ -48,7 +48,7 @@ const ETCD_STALE_READS: Finding = Finding {
     control: Attempt {
         database: "etcd",
         workload: "register",
-        nemesis: "isolate-leader+one-way+kill+pause",
+        nemesis: "isolate-leader+one-way+kill+pause+clock-fast+clock-slow",
         time: Time(120 * SECOND.0),
         class: None,
     },

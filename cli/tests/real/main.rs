@@ -3,6 +3,7 @@
 
 #[path = "../binary/mod.rs"]
 mod binary;
+mod clocks;
 mod etcd;
 mod redis;
 
