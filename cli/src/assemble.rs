@@ -115,7 +115,7 @@ fn needs(name: &str, tier: Tier, given: &GivenTexts) -> Result<Needs, Usage> {
     }
     if choose(name).is_some() || !given.is_empty() {
         return Err(Usage(format!(
-            "{name} is a real system and runs on real nodes: use --tier netns, or leave --tier out"
+            "{name} is a real system and runs on real nodes: use --database {name} with --tier netns, or without --tier"
         )));
     }
     design(name).map(|design| store::needs(design.name).expect("the design is known"))
@@ -194,7 +194,7 @@ pub fn check(request: &Request) -> Result<(), Usage> {
         if !nemesis(part)?.tiers.contains(&request.tier) {
             let (whom, mend) = match request.tier {
                 Tier::Sim | Tier::Local => ("real processes", "use --tier sim, or another nemesis"),
-                Tier::Netns => ("a real database", "partitions, kill, pause and mixed can"),
+                Tier::Netns => ("a real database", "partitions, kill, pause, mixed and clocks' offsets can"),
                 Tier::Url => ("what runs already, which is never touched", "use --nemesis calm"),
             };
             return Err(Usage(format!("{part} cannot be done to {whom}: {mend}")));

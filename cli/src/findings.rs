@@ -62,7 +62,7 @@ pub const FINDINGS: &[Finding] = &[
         found: violated("etcd:reads=serializable", "register", "isolate-leader", "stale-after-ack"),
         control: Attempt {
             time: Time(120 * SECOND.0),
-            ..held("etcd", "register", "isolate-leader+one-way+kill+pause")
+            ..held("etcd", "register", "isolate-leader+one-way+kill+pause+clock-fast+clock-slow")
         },
     },
     Finding {

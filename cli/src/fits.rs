@@ -70,6 +70,11 @@ pub fn strikes(strikes: &[Strike], nodes: u8, tier: Tier) -> Result<(), Usage> {
             Fault::Clock { rate, .. } if !(1..=10_000).contains(rate) => {
                 return wrong(format!("a clock's rate of {rate} %; 1 to 10000 can be set"));
             }
+            Fault::Clock { rate, .. } if *rate != 100 && tier == Tier::Netns => {
+                return wrong(format!(
+                    "a real database's timers do not run at {rate} %: use a rate of 100, or --tier sim"
+                ));
+            }
             Fault::Clock { offset, .. } if offset.unsigned_abs() > LONGEST.0 => {
                 return wrong("a clock can be at most a day off".to_string());
             }

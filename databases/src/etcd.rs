@@ -5,7 +5,7 @@
 //! keys with their revisions and writes in a transaction that compares those. A transaction that did not succeed is tried again
 //! until the deadline: the server said that nothing happened.
 
-use crate::real::{Choice, Database, Observer, Session, Setup, System};
+use crate::real::{Choice, Database, Observer, Session, Setup, Stamp, System};
 use crate::wire::{Line, Lost};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -13,7 +13,7 @@ use harness::{MS, Needs, NodeId, Op, Outcome, Reason, Reply, SECOND, Settings, V
 use hosts::Daemon;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 use store::data::{Cell, Content, Data, Sees, decide, sees};
 
 const CLIENT: u16 = 2379;
@@ -102,6 +102,13 @@ impl System for Etcd {
             let leads = leader.is_some() && leader == number(&status["header"]["member_id"]);
             Ok(View { leads, term: number(&status["raftTerm"]).map(|term| term as u64), committed: None })
         })
+    }
+
+    fn clock(&self, node: usize) -> Result<Stamp, Lost> {
+        let deadline = Instant::now() + Duration::from_millis(500);
+        let date = self.watcher(node).date("/v3/maintenance/status", &json!({}), deadline)?;
+        let since = date.duration_since(UNIX_EPOCH).unwrap_or_default();
+        Ok(Stamp { micros: since.as_micros() as i64, grain: 1_000_000 })
     }
 
     fn session(&self, home: usize) -> Box<dyn Session> {

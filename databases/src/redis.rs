@@ -4,7 +4,7 @@
 //! name the primary, sees to it that it is one, and stays with it until the connection ends or an answer is missing. So whoever is
 //! cut off with a primary goes on with it. One attempt an operation: nobody asks again within its deadline.
 
-use crate::real::{Choice, Database, Observer, SINGLE, Session, Setup, System};
+use crate::real::{Choice, Database, Observer, SINGLE, Session, Setup, Stamp, System};
 use crate::resp::{Command, Frame, Line, command, list, text};
 use crate::wire::Lost;
 use harness::{MS, Needs, NodeId, Op, Outcome, Reason, Reply, SECOND, Settings, View};
@@ -134,6 +134,15 @@ impl System for Redis {
             let term = group.as_ref().and_then(|group| field(group, "config-epoch")?.parse().ok());
             Ok(View { leads: primary && named, term, committed: None })
         })
+    }
+
+    fn clock(&self, node: usize) -> Result<Stamp, Lost> {
+        let answer = one(&mut self.watcher(node, DATA), command(["TIME"]), Instant::now() + GLANCE)?;
+        let parts: Vec<i64> = list(&answer).iter().filter_map(number).collect();
+        match parts[..] {
+            [seconds, micros] => Ok(Stamp { micros: seconds * 1_000_000 + micros, grain: 1 }),
+            _ => Err(odd(&answer)),
+        }
     }
 
     fn session(&self, home: usize) -> Box<dyn Session> {

@@ -6,12 +6,13 @@ use hosts::Dialer;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
 use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper::http::response::Parts;
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use std::io;
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout_at;
@@ -65,6 +66,21 @@ impl Line {
     /// # Errors
     /// Where no answer was read.
     pub fn post(&mut self, path: &str, body: &Value, deadline: Instant) -> Result<(StatusCode, Value), Lost> {
+        self.exchange(path, body, deadline).map(|(head, value)| (head.status, value))
+    }
+
+    /// Posts JSON and reads only when the answer was written, by the server's own clock in whole seconds.
+    ///
+    /// # Errors
+    /// Where no answer was read, or one without a date.
+    pub fn date(&mut self, path: &str, body: &Value, deadline: Instant) -> Result<SystemTime, Lost> {
+        let (head, _) = self.exchange(path, body, deadline)?;
+        let date = head.headers.get(hyper::header::DATE).and_then(|date| date.to_str().ok());
+        let date = date.and_then(|date| httpdate::parse_http_date(date).ok());
+        date.ok_or_else(|| Lost::Open(Reason::Unavailable("the answer had no date".to_string())))
+    }
+
+    fn exchange(&mut self, path: &str, body: &Value, deadline: Instant) -> Result<(Parts, Value), Lost> {
         self.connect(deadline)?;
         let sender = self.sender.as_mut().expect("it was connected");
         let request = Request::post(path)
@@ -74,10 +90,10 @@ impl Line {
             .expect("a path and headers that are plain words");
         let asked = async {
             let response = sender.send_request(request).await.map_err(broken)?;
-            let status = response.status();
-            let bytes = response.into_body().collect().await.map_err(broken)?.to_bytes();
+            let (head, body) = response.into_parts();
+            let bytes = body.collect().await.map_err(broken)?.to_bytes();
             let words = || Lost::Open(Reason::Unavailable("the answer was no JSON".to_string()));
-            serde_json::from_slice(&bytes).map(|value| (status, value)).map_err(|_| words())
+            serde_json::from_slice(&bytes).map(|value| (head, value)).map_err(|_| words())
         };
         let answer = self.runtime.block_on(async { timeout_at(deadline.into(), asked).await });
         let answer = answer.unwrap_or(Err(Lost::Open(Reason::TimedOut)));

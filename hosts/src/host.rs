@@ -40,11 +40,13 @@ pub struct Abilities {
     pub kill: Ability,
     /// Daemons are paused with all that they have forked.
     pub pause: Ability,
+    /// A daemon's clock on the wall may be wrong, and no other one with it.
+    pub clock: Ability,
 }
 
 impl Abilities {
     /// Each with its name, for printing.
-    pub fn each(&self) -> [(&'static str, &Ability); 6] {
+    pub fn each(&self) -> [(&'static str, &Ability); 7] {
         [
             ("cut", &self.cut),
             ("one-way", &self.one_way),
@@ -52,6 +54,7 @@ impl Abilities {
             ("delay", &self.delay),
             ("kill", &self.kill),
             ("pause", &self.pause),
+            ("clock", &self.clock),
         ]
     }
 }
@@ -132,6 +135,10 @@ pub trait Host: Send {
     fn pause(&mut self, node: usize, daemon: &str) -> Result<bool>;
     /// `SIGCONT` for each of its processes, until the kernel shows none of them stopped. False if it was not running.
     fn resume(&mut self, node: usize, daemon: &str) -> Result<bool>;
+    /// Makes the clock on the wall of each of its processes wrong by so many microseconds, 0 for right; those that are wrong by as
+    /// much already are not touched, others are stopped for some milliseconds. Returns how many processes read back as wished. What
+    /// they fork inherits it; a process that begins another program has a right clock, until this is called again.
+    fn skew(&mut self, node: usize, daemon: &str, offset: i64) -> Result<usize>;
     /// Where the daemon's standard output and error go. Beside the data directory, not in it, and removed by [`Host::close`].
     fn log(&self, node: usize, daemon: &str) -> PathBuf;
 

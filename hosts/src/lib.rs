@@ -5,6 +5,7 @@
 #![allow(clippy::disallowed_methods)] // This crate drives a real machine, and real machines keep real time.
 
 pub mod child;
+mod clock;
 pub mod error;
 pub mod host;
 pub mod netns;

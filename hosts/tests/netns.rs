@@ -233,3 +233,52 @@ fn a_wish_that_cannot_be_is_refused() {
     fs::write(&file, "").unwrap();
     assert!(Netns::up(1, &file).unwrap_err().what.contains("file"));
 }
+
+/// By how many seconds the last clock that a process of the daemon told differs from this one's.
+fn off(host: &Netns, node: usize, who: &str) -> f64 {
+    let log = fs::read_to_string(host.log(node, "clock")).unwrap_or_default();
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs_f64();
+    let last =
+        log.lines().rev().find_map(|line| line.strip_prefix(who)?.split_whitespace().next()?.parse::<f64>().ok());
+    last.map_or(f64::NAN, |millis| millis / 1000.0 - now)
+}
+
+#[test]
+fn a_clock_is_wrong_for_one_daemon_with_its_forks_until_it_is_set_right() {
+    let Some((_state, mut host)) = nodes(2) else { return };
+    if let Err(why) = &host.abilities().clock {
+        return assert_ne!(std::env::consts::ARCH, "x86_64", "{why}");
+    }
+    let near = |seen: f64, wanted: f64| (seen - wanted).abs() < 2.0;
+    for node in 0..2 {
+        host.start(node, &role("clock", &[])).unwrap();
+        for who in ["own ", "fork "] {
+            eventually("it tells the time", || near(off(&host, node, who), 0.0));
+        }
+    }
+    for offset in [100_250_000, -100_250_000] {
+        let wanted = offset as f64 / 1e6;
+        assert!(host.skew(0, "clock", offset).unwrap() >= 3, "the program, a shell and its fork");
+        for who in ["own ", "fork "] {
+            eventually("it tells a wrong time", || near(off(&host, 0, who), wanted));
+        }
+        assert!(near(off(&host, 1, "own "), 0.0), "another node's clock is right");
+    }
+    assert!(host.pause(0, "clock").unwrap());
+    host.skew(0, "clock", 0).unwrap();
+    let stopped =
+        |host: &Netns| host.pids(0, "clock").unwrap().iter().all(|pid| process::state(*pid) == State::Stopped);
+    assert!(stopped(&host), "who was paused stays so");
+    assert!(host.resume(0, "clock").unwrap());
+    for who in ["own ", "fork "] {
+        eventually("it is right again", || near(off(&host, 0, who), 0.0));
+    }
+    let log = fs::read_to_string(host.log(0, "clock")).unwrap();
+    let other = log.lines().filter_map(|line| line.strip_prefix("own ")?.split_once(' ')?.1.parse::<u64>().ok());
+    assert!(other.is_sorted(), "the clock that only goes forward has not jumped");
+    host.skew(0, "clock", 100_000_000).unwrap();
+    host.kill(0, "clock").unwrap();
+    assert_eq!(host.skew(0, "clock", 100_000_000).unwrap(), 0, "nobody is there");
+    host.start(0, &role("clock", &[])).unwrap();
+    eventually("it tells the time", || near(off(&host, 0, "own "), 0.0));
+}

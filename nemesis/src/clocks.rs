@@ -1,24 +1,25 @@
 //! Clocks that are wrong: by an offset, which moves stamps, or by a rate, which moves timers and leases. Each of the four kinds
-//! has a name of its own; `clock-slow` and `clock-fast` deal them out by turns.
+//! has a name of its own; `clock-slow` and `clock-fast` deal them out by turns. The wall clock of a real database's processes can be
+//! set off, but nothing makes its timers run faster: there a rate cannot be had.
 
-use crate::STORE_TIERS;
 use crate::rounds::{LONGER, Round, rounds};
-use harness::{Fault, Nemesis, Rng, Shape, Strike, Target, Time};
+use crate::{ALL_TIERS, STORE_TIERS};
+use harness::{Fault, Nemesis, Rng, Shape, Strike, Target, Tier, Time};
 
 /// C-: behind, or at half the speed.
 pub const CLOCK_SLOW: Nemesis = Nemesis {
     name: "clock-slow",
-    about: "a clock is 10 election time-outs behind, or runs at half its rate; leader and follower by turns",
+    about: "a clock is 10 election time-outs behind, or (not on real databases) runs at half its rate; leader and follower by turns",
     plan: |shape, rng| each(shape, rng, -1, 50),
-    tiers: STORE_TIERS,
+    tiers: ALL_TIERS,
 };
 
 /// C+: ahead, or at twice the speed.
 pub const CLOCK_FAST: Nemesis = Nemesis {
     name: "clock-fast",
-    about: "a clock is 10 election time-outs ahead, or runs at twice its rate; leader and follower by turns",
+    about: "a clock is 10 election time-outs ahead, or (not on real databases) runs at twice its rate; leader and follower by turns",
     plan: |shape, rng| each(shape, rng, 1, 200),
-    tiers: STORE_TIERS,
+    tiers: ALL_TIERS,
 };
 
 /// A nemesis that does always the same to a clock: so many election time-outs of offset, at this rate.
@@ -28,7 +29,7 @@ macro_rules! always {
             name: $name,
             about: $about,
             plan: |shape, rng| always(shape, rng, Target::$target, $offset, $rate),
-            tiers: STORE_TIERS,
+            tiers: if $rate == 100 { ALL_TIERS } else { STORE_TIERS },
         }
     };
 }
@@ -61,7 +62,12 @@ fn each(shape: &Shape, rng: &mut Rng, sign: i64, rate: u32) -> Vec<Strike> {
     let first = rng.below(4) as usize;
     let unit = shape.settings.election_low;
     let rounds = rounds(shape, rng, LONGER).into_iter();
-    rounds.map(|round| round.strike(skew(Round { number: round.number + first, ..round }, unit, sign, rate))).collect()
+    let number = |round: &Round| match shape.tier {
+        Tier::Sim | Tier::Local => round.number + first,
+        // Offsets of both targets are the first two of the four kinds.
+        Tier::Netns | Tier::Url => (round.number + first) % 2,
+    };
+    rounds.map(|round| round.strike(skew(Round { number: number(&round), ..round }, unit, sign, rate))).collect()
 }
 
 fn skew(round: Round, unit: Time, sign: i64, rate: u32) -> Fault {

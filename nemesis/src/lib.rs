@@ -146,6 +146,19 @@ mod tests {
     }
 
     #[test]
+    fn clocks_of_real_databases_are_set_off_and_never_run_at_another_rate() {
+        let can = NEMESES.iter().filter(|nemesis| nemesis.tiers.contains(&Tier::Netns));
+        let clocks: Vec<_> = can.filter(|nemesis| nemesis.name.starts_with("clock-")).collect();
+        assert_eq!(clocks.len(), 6, "both that take turns, and an offset each way of leader and follower");
+        for (nemesis, seed) in clocks.iter().flat_map(|nemesis| (1..20).map(move |seed| (nemesis, Seed(seed)))) {
+            for strike in plan(nemesis.name, &shape(Tier::Netns), seed).expect("a known name") {
+                let harness::Fault::Clock { offset, rate, .. } = strike.fault else { panic!("{strike:?}") };
+                assert!(offset != 0 && rate == 100, "{} {seed:?}", nemesis.name);
+            }
+        }
+    }
+
+    #[test]
     fn rounds_come_as_often_as_somebody_asks() {
         let every = Some(SECOND * 10);
         let strikes = plan("halves", &Shape { every, ..shape(Tier::Sim) }, Seed(1)).expect("a known name");

@@ -4,6 +4,7 @@
 
 #[path = "../binary/mod.rs"]
 mod binary;
+mod clocks;
 mod etcd;
 mod own;
 mod postgres;

@@ -1,7 +1,8 @@
 //! A client that its user wrote, in any language: a process for each client, beside that client's home node. It reads a line of
 //! JSON for each operation and writes one for each outcome ([`harness::files::adapter`]).
 
-use crate::real::{Observer, Session, Setup, System};
+use crate::real::{Observer, Session, Setup, Stamp, System};
+use crate::wire::Lost;
 use harness::files::adapter::{answer, question};
 use harness::{NodeId, Op, Outcome, Reason, Time, Trouble};
 use hosts::{Daemon, Dialer};
@@ -62,6 +63,9 @@ impl System for Adapted {
     }
     fn has_leaders(&self) -> bool {
         self.system.has_leaders()
+    }
+    fn clock(&self, node: usize) -> Result<Stamp, Lost> {
+        self.system.clock(node)
     }
     fn observer(&self, node: usize) -> Observer {
         self.system.observer(node)

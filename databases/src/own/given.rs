@@ -39,6 +39,7 @@ impl Given {
             delay: not_ours(),
             kill: not_ours(),
             pause: not_ours(),
+            clock: not_ours(),
         };
         Given { addresses, abilities }
     }
@@ -91,6 +92,9 @@ impl Host for Given {
     }
     fn resume(&mut self, _: usize, _: &str) -> Result<bool> {
         refused("resume a daemon there")
+    }
+    fn skew(&mut self, _: usize, _: &str, _: i64) -> Result<usize> {
+        refused("set a clock there")
     }
     fn log(&self, _: usize, daemon: &str) -> PathBuf {
         PathBuf::from("/nonexistent").join(daemon)

@@ -1,6 +1,7 @@
 //! Systems that run already: nothing of them is started, and where nobody knows what they are, nothing is asked about them.
 
-use crate::real::{Observer, Session, Subject, System};
+use crate::real::{Observer, Session, Stamp, Subject, System};
+use crate::wire::Lost;
 use harness::{NodeId, Op, Outcome, View};
 use hosts::Daemon;
 use std::collections::BTreeMap;
@@ -34,6 +35,9 @@ impl System for Untouched {
     }
     fn ready(&self) -> Result<(), String> {
         self.0.ready()
+    }
+    fn clock(&self, node: usize) -> Result<Stamp, Lost> {
+        self.0.clock(node)
     }
     fn observer(&self, node: usize) -> Observer {
         self.0.observer(node)

@@ -197,7 +197,7 @@ impl RealCluster {
         self.happenings.push_back(Happening::Found(NO_PANIC, format!("{node} gave up: {why}")));
     }
 
-    /// Looks whether a daemon has ended that nobody ended, and starts it again.
+    /// Looks whether a daemon has ended that nobody ended, and starts it again; and whether clocks are as wrong as they should be.
     fn call_the_roll(&mut self) -> Result<(), Trouble> {
         self.called = self.now();
         for node in 0..self.views.len() {
@@ -211,6 +211,7 @@ impl RealCluster {
                 }
             }
         }
+        self.keep_clocks_wrong();
         Ok(())
     }
 

@@ -1,5 +1,6 @@
 //! Faults on a real database: done by its host, measured, undone.
 
+use super::clocks::Deviation;
 use super::cluster::{RealCluster, trouble};
 use harness::cluster::FaultId;
 use harness::fault::Effect;
@@ -24,6 +25,8 @@ enum Measure {
     Killed(Vec<(NodeId, Duration)>),
     /// Nodes that the kernel showed stopped.
     Stopped(Vec<NodeId>),
+    /// Nodes that told a wrong time, as they should, and by how much.
+    Clocks(Vec<(NodeId, Deviation)>),
     Nothing,
 }
 
@@ -40,6 +43,7 @@ pub fn supports(fault: &Fault, database: &str, host: &dyn Host) -> Result<(), Tr
         Fault::Partition(_) => vec![&can.cut],
         Fault::Kill(_) => vec![&can.kill],
         Fault::Pause(_) => vec![&can.pause],
+        Fault::Clock { rate: 100, .. } => vec![&can.clock],
         Fault::Nothing => Vec::new(),
         Fault::PowerLoss(_)
         | Fault::Clock { .. }
@@ -50,7 +54,11 @@ pub fn supports(fault: &Fault, database: &str, host: &dyn Host) -> Result<(), Tr
         | Fault::Retry { .. }
         | Fault::Rebalance(_) => {
             let what = format!("\"{fault}\" cannot be done to {database}");
-            return Err(Trouble::new(what, "nobody has taught real nodes this fault", "use partitions, kill or pause"));
+            return Err(Trouble::new(
+                what,
+                "nobody has taught real nodes this fault",
+                "use partitions, kill, pause or a clock's offset",
+            ));
         }
     };
     needed.into_iter().try_for_each(|ability| {
@@ -88,6 +96,7 @@ impl RealCluster {
             }
             Fault::Kill(target) => Measure::Killed(self.kill(&self.victims(target))?),
             Fault::Pause(target) => Measure::Stopped(self.pause(&self.victims(target))?),
+            Fault::Clock { target, .. } => Measure::Clocks(self.skew(target)?),
             Fault::Nothing => Measure::Nothing,
             other => panic!("\"{other}\" is refused before"),
         })
@@ -112,9 +121,17 @@ impl RealCluster {
             (Fault::Pause(target), Measure::Stopped(stopped)) => {
                 self.resume(&self.victims(target), &stopped, lasted)?
             }
+            (Fault::Clock { target, offset, .. }, Measure::Clocks(before)) => {
+                self.unskew(target, *offset, &before, lasted)?
+            }
             (Fault::Nothing, Measure::Nothing) => Effect::new(false, "nothing was done".to_string()),
             (fault, _) => panic!("\"{fault}\" was measured as another kind of fault"),
         })
+    }
+
+    /// The faults in force.
+    pub(super) fn in_force(&self) -> impl Iterator<Item = &Fault> {
+        self.faults.iter().flatten().map(|injected| &injected.fault)
     }
 
     fn victims(&self, target: &Target) -> Vec<NodeId> {
@@ -127,7 +144,7 @@ impl RealCluster {
 
     /// Cuts what the faults in force cut, and nothing else.
     fn cut(&mut self) -> Result<(), Trouble> {
-        let links = self.faults.iter().flatten().filter_map(|injected| match &injected.fault {
+        let links = self.in_force().filter_map(|fault| match fault {
             Fault::Partition(Cut::Links(links)) => Some(links),
             _ => None,
         });
@@ -160,6 +177,7 @@ impl RealCluster {
                 }
             }
         }
+        self.keep_clocks_wrong();
         let words =
             killed.iter().map(|(node, took)| format!("{node} was gone after {:.1} ms", took.as_secs_f64() * 1e3));
         let words: Vec<String> = words.collect();

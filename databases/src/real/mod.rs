@@ -16,6 +16,7 @@
 //! decides what a time-out means: a session gives every operation one deadline, and whatever it cannot exclude is unknown.
 
 mod clients;
+mod clocks;
 mod cluster;
 mod faults;
 mod install;
@@ -27,7 +28,7 @@ pub use install::{NODES, Needed, everything, install, version};
 
 use crate::own::{Adapted, Program};
 use crate::wire::Lost;
-use harness::{Needs, NodeId, Op, Outcome, Settings, Trouble, View};
+use harness::{Needs, NodeId, Op, Outcome, Reason, Settings, Trouble, View};
 use hosts::{Daemon, Dialer};
 use std::collections::BTreeMap;
 use std::io;
@@ -238,6 +239,23 @@ pub trait System: Send + Sync {
     fn observer(&self, node: usize) -> Observer;
     /// A client beside a node.
     fn session(&self, home: usize) -> Box<dyn Session>;
+    /// Asks a node what its clock on the wall says. A database that cannot be asked cannot have a wrong one: nobody would know
+    /// whether it took.
+    ///
+    /// # Errors
+    /// Where it does not answer at once.
+    fn clock(&self, _node: usize) -> Result<Stamp, Lost> {
+        Err(Lost::Unsent(Reason::Unavailable("it does not tell the time".to_string())))
+    }
+}
+
+/// What a clock says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    /// Microseconds since 1970, rounded down.
+    pub micros: i64,
+    /// How coarse that is, in microseconds.
+    pub grain: i64,
 }
 
 /// What a node believes of itself now. `Lost::Unsent` means that nobody listens there.

@@ -154,6 +154,7 @@ fn abilities(switch: &Switch) -> Abilities {
         delay: Err("this kind of host cannot slow links down yet".into()),
         kill: Ok(()),
         pause: Ok(()),
+        clock: crate::clock::possible(),
     }
 }
 
@@ -234,6 +235,10 @@ impl Host for Netns {
 
     fn resume(&mut self, node: usize, daemon: &str) -> Result<bool> {
         self.service(node, daemon).map_or(Ok(false), Service::resume)
+    }
+
+    fn skew(&mut self, node: usize, daemon: &str, offset: i64) -> Result<usize> {
+        self.service(node, daemon).map_or(Ok(0), |service| service.skew(offset))
     }
 
     fn log(&self, node: usize, daemon: &str) -> PathBuf {

@@ -1,6 +1,7 @@
 //! A daemon on a node: a pid namespace of its own within the node's, so that whatever it forks, and however, is known and hit too.
 
 use super::space::Space;
+use crate::clock::{self, Clock};
 use crate::error::{Error, Result, file, machine};
 use crate::host::{Daemon, Stopped};
 use crate::process::{self, State};
@@ -139,6 +140,35 @@ impl Service {
     pub fn resume(&mut self) -> Result<bool> {
         let mut told = false;
         self.turn(Signal::CONT, move |awake, all| std::mem::replace(&mut told, true) && awake.len() == all)
+    }
+
+    /// Makes the clock of each of its processes wrong by so many microseconds. Those that are already are left alone; for others all
+    /// are stopped for a moment. Returns how many read back as wished.
+    pub fn skew(&mut self, offset: i64) -> Result<usize> {
+        let failed = |why: String| Error::new("cannot move a daemon's clock", why, "see: perjury doctor");
+        let clock = Clock::find().map_err(failed)?;
+        let right =
+            |pids: &[u32]| pids.iter().filter(|pid| clock.offset(**pid).is_ok_and(|seen| seen == offset)).count();
+        let pids = self.pids();
+        if right(&pids) < pids.len() {
+            // Whoever paused it wants it paused afterwards.
+            let paused = pids.iter().all(|pid| process::state(*pid) == State::Stopped);
+            let began = Instant::now();
+            while self.pause()? && self.pids().into_iter().any(|pid| clock::busy(pid).unwrap_or(false)) {
+                if paused || began.elapsed() > PATIENCE {
+                    return Err(failed("one of its threads stands where the code must change".to_string()));
+                }
+                self.resume()?;
+                thread::sleep(MOMENT);
+            }
+            let wrong = self.pids().into_iter().filter(|pid| clock.offset(*pid).is_ok_and(|seen| seen != offset));
+            let set: io::Result<()> = wrong.into_iter().try_for_each(|pid| clock.set(pid, offset));
+            if !paused {
+                self.resume()?;
+            }
+            set.map_err(|error| failed(error.to_string()))?;
+        }
+        Ok(right(&self.pids()))
     }
 
     /// Sends a signal to those that do not do yet what it says, again and again, until `done`. It is told which processes have a

@@ -10,7 +10,7 @@ use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 const ROLE: &str = "PERJURY_TEST_ROLE";
 
@@ -63,10 +63,25 @@ fn play() {
     let Ok(role) = env::var(ROLE) else { return };
     match role.split(' ').collect::<Vec<_>>()[..] {
         ["echo", address] => echo(address),
+        ["clock"] => clock(),
         ["controller", state, end] => controller(Path::new(state), end),
         _ => panic!("nobody knows the role {role}"),
     }
 }
+
+/// Says again and again what both clocks read, in milliseconds, and has a child that does so too.
+fn clock() {
+    let began = Instant::now();
+    // A fork without a new program, as databases have workers: a shell's subshell reads its clock by itself.
+    let mut shell = Command::new("bash").args(["-c", SUBSHELL]).spawn().unwrap();
+    while shell.try_wait().unwrap().is_none() {
+        let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+        println!("own {} {}", wall.as_millis(), began.elapsed().as_millis());
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+const SUBSHELL: &str = r#"(while sleep 0.02; do printf 'fork %(%s)T000 0\n' -1; done)"#;
 
 /// Answers each line with itself, and prints it.
 fn echo(address: &str) {
