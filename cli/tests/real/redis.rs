@@ -48,9 +48,13 @@ fn every_workload_is_served_and_held_while_nobody_hurts_it() {
     if skipped("redis") {
         return;
     }
-    for workload in ["register", "bank", "inventory", "sessions"] {
-        until(0, 1, &format!("--database redis --workload {workload} --nemesis calm --time 6s"));
-    }
+    // Each waits for most of its time.
+    std::thread::scope(|scope| {
+        for workload in ["register", "bank", "inventory", "sessions"] {
+            let words = format!("--database redis --workload {workload} --nemesis calm --time 6s");
+            scope.spawn(move || until(0, 1, &words));
+        }
+    });
 }
 
 #[test]
@@ -61,7 +65,7 @@ fn one_server_has_no_links_that_could_be_cut_and_that_is_no_pass() {
     let dir = folder();
     let ended = perjury(dir.path(), "run --database redis:mode=single --nemesis isolate-leader --time 20s --every 6s");
     assert_eq!(ended.code, 3, "{}{}", ended.out, ended.err);
-    assert!(ended.out.contains("had no effect (0 packets stopped)"), "{}", ended.out);
+    assert!(ended.out.contains("had no effect (0 packets stopped"), "{}", ended.out);
 }
 
 #[test]
