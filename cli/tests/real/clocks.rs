@@ -51,8 +51,8 @@ fn an_etcd_stamps_its_log_100_s_ahead_and_rightly_afterwards() {
         return;
     }
     let cut = json!({"partition": {"isolate": {"node": 0}}});
-    let strikes = [(4, clock(100), 12), (8, cut.clone(), 4), (19, cut, 4)];
-    let (ended, dir) = run("--database etcd --workload register --time 28s", &strikes);
+    let strikes = [(4, clock(100), 9), (7, cut.clone(), 4), (15, cut, 3)];
+    let (ended, dir) = run("--database etcd --workload register --time 21s", &strikes);
     assert_eq!(ended.code, 0, "{}{}", ended.out, ended.err);
     // In whole seconds, so that each time that it was asked leaves more than one.
     let wrong = deviations(&ended.out);

@@ -147,28 +147,37 @@ impl Service {
     pub fn skew(&mut self, offset: i64) -> Result<usize> {
         let failed = |why: String| Error::new("cannot move a daemon's clock", why, "see: perjury doctor");
         let clock = Clock::find().map_err(failed)?;
-        let right =
-            |pids: &[u32]| pids.iter().filter(|pid| clock.offset(**pid).is_ok_and(|seen| seen == offset)).count();
+        // A process whose vDSO is not understood, or that has ended, is neither.
+        let wrong = |pid: &u32| clock.offset(*pid).is_ok_and(|seen| seen != offset);
         let pids = self.pids();
-        if right(&pids) < pids.len() {
+        if pids.iter().any(wrong) {
             // Whoever paused it wants it paused afterwards.
             let paused = pids.iter().all(|pid| process::state(*pid) == State::Stopped);
-            let began = Instant::now();
-            while self.pause()? && self.pids().into_iter().any(|pid| clock::busy(pid).unwrap_or(false)) {
-                if paused || began.elapsed() > PATIENCE {
-                    return Err(failed("one of its threads stands where the code must change".to_string()));
-                }
-                self.resume()?;
-                thread::sleep(MOMENT);
-            }
-            let wrong = self.pids().into_iter().filter(|pid| clock.offset(*pid).is_ok_and(|seen| seen != offset));
-            let set: io::Result<()> = wrong.into_iter().try_for_each(|pid| clock.set(pid, offset));
+            let set = self.stop_outside(paused).and_then(|()| {
+                let set = self.pids().into_iter().filter(wrong).try_for_each(|pid| clock.set(pid, offset));
+                set.map_err(|error| failed(error.to_string()))
+            });
             if !paused {
                 self.resume()?;
             }
-            set.map_err(|error| failed(error.to_string()))?;
+            set?;
         }
-        Ok(right(&self.pids()))
+        Ok(self.pids().into_iter().filter(|pid| clock.offset(*pid).is_ok_and(|seen| seen == offset)).count())
+    }
+
+    /// Pauses it when no thread is in the middle of its vDSO. One that was paused before cannot be moved on.
+    fn stop_outside(&mut self, paused: bool) -> Result<()> {
+        let busy = |pid: u32| clock::busy(pid).unwrap_or_else(|_| process::state(pid) == State::Stopped);
+        let began = Instant::now();
+        while self.pause()? && self.pids().into_iter().any(busy) {
+            if paused || began.elapsed() > PATIENCE {
+                let why = "one of its threads stands where the code must change";
+                return Err(Error::new("cannot move a daemon's clock", why, "wait until the daemon goes on"));
+            }
+            self.resume()?;
+            thread::sleep(MOMENT);
+        }
+        Ok(())
     }
 
     /// Sends a signal to those that do not do yet what it says, again and again, until `done`. It is told which processes have a
