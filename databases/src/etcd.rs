@@ -77,6 +77,8 @@ impl System for Etcd {
             ("advertise-client-urls", at(node, CLIENT)),
             ("heartbeat-interval", millis(settings.heartbeat)),
             ("election-timeout", millis(settings.election_low)),
+            // Else who was cut off comes back with a later term and deposes the leader; the usual thing from 3.5 on.
+            ("pre-vote", "true".to_string()),
             ("logger", "zap".to_string()),
             ("log-outputs", "stderr".to_string()),
         ];
