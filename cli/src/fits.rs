@@ -4,6 +4,7 @@
 //! range, so both are bad input and not trouble.
 
 use crate::assemble::Usage;
+use crate::systems::real;
 use harness::{Cut, Fault, MS, NodeId, SECOND, Settings, Strike, Target, Tier, Time};
 
 /// How large a cluster and a run are.
@@ -66,14 +67,12 @@ pub fn strikes(strikes: &[Strike], nodes: u8, tier: Tier) -> Result<(), Usage> {
             let last = nodes.saturating_sub(1);
             return wrong(format!("there is no node {}; a cluster of {nodes} has nodes 0 to {last}", node.0));
         }
+        if tier == Tier::Url && *fault != Fault::Nothing {
+            return wrong("what runs already is never touched".to_string());
+        }
         match fault {
             Fault::Clock { rate, .. } if !(1..=10_000).contains(rate) => {
                 return wrong(format!("a clock's rate of {rate} %; 1 to 10000 can be set"));
-            }
-            Fault::Clock { rate, .. } if *rate != 100 && tier == Tier::Netns => {
-                return wrong(format!(
-                    "a real database's timers do not run at {rate} %: use a rate of 100, or --tier sim"
-                ));
             }
             Fault::Clock { offset, .. } if offset.unsigned_abs() > LONGEST.0 => {
                 return wrong("a clock can be at most a day off".to_string());
@@ -97,6 +96,16 @@ pub fn strikes(strikes: &[Strike], nodes: u8, tier: Tier) -> Result<(), Usage> {
                 return wrong(
                     "the members of a cluster of real processes cannot be changed: use --tier sim".to_string(),
                 );
+            }
+            Fault::Clock { rate, .. } if real(tier) && *rate != 100 => {
+                return wrong(format!(
+                    "a real database's timers do not run at {rate} %: use a rate of 100, or --tier sim"
+                ));
+            }
+            fault if real(tier) && !databases::real::known(fault) => {
+                return wrong(format!(
+                    "\"{fault}\" is for the bundled store; real nodes can be cut off, killed, paused, and have a clock that is off"
+                ));
             }
             _ => {}
         }

@@ -2,11 +2,11 @@
 //! somebody's program. What is not said by names stands in the plan's `given`, so that a replay needs nothing else.
 
 use crate::assemble::{Usage, unknown};
-use databases::own::{Given, Program, SystemFile, addresses, running};
+use databases::own::{Program, SystemFile, running};
 use databases::real::{Chosen, Subject, choose};
 use harness::{Cluster, Needs, Plan, Tier, Trouble};
-use hosts::Host;
 use hosts::netns::Netns;
+use hosts::{Given, Host, addresses};
 use std::collections::BTreeMap;
 use std::path::Path;
 

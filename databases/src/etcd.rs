@@ -5,6 +5,7 @@
 //! keys with their revisions and writes in a transaction that compares those. A transaction that did not succeed is tried again
 //! until the deadline: the server said that nothing happened.
 
+use crate::cells::{self, BEHIND_ELEMENTS, ELEMENTS};
 use crate::real::{Choice, Database, Observer, Session, Setup, Stamp, System};
 use crate::wire::{Line, Lost};
 use base64::Engine;
@@ -206,9 +207,7 @@ impl Call<'_> {
     fn look_and_write(&mut self, op: &Op) -> Result<Reply, Lost> {
         loop {
             // No byte of a write has been sent yet, or the last one was refused.
-            let seen = self.look(op, false).map_err(|lost| match lost {
-                Lost::Open(reason) | Lost::Unsent(reason) => Lost::Unsent(reason),
-            })?;
+            let seen = self.look(op, false).map_err(Lost::for_certain)?;
             let data = seen.iter().filter_map(|(cell, (content, _))| Some((cell.clone(), content.clone()?))).collect();
             let decision = decide(op, &data);
             if decision.writes.is_empty() {
@@ -277,45 +276,16 @@ impl Call<'_> {
 const REFUSED: &[&str] =
     &["too many requests", "database space exceeded", "request is too large", "duplicate key given"];
 
-const ELEMENTS: &str = "element/";
-/// `0` comes behind `/`.
-const BEHIND_ELEMENTS: &str = "element0";
-
-fn name_of(cell: &Cell) -> String {
-    match cell {
-        Cell::Register(key) => format!("register/{key}"),
-        Cell::Name(name) => format!("name/{name}"),
-        Cell::Account(account) => format!("account/{account}"),
-        Cell::Item(item) => format!("item/{item}"),
-        Cell::Element(element) => format!("{ELEMENTS}{element}"),
-    }
-}
-
-fn cell_of(name: &str) -> Option<Cell> {
-    let (kind, rest) = name.split_once('/')?;
-    Some(match kind {
-        "register" => Cell::Register(rest.into()),
-        "name" => Cell::Name(rest.into()),
-        "account" => Cell::Account(rest.parse().ok()?),
-        "item" => Cell::Item(rest.into()),
-        "element" => Cell::Element(rest.parse().ok()?),
-        _ => return None,
-    })
-}
-
 fn encode(text: &str) -> String {
     STANDARD.encode(text)
 }
 
 fn key_of(cell: &Cell) -> String {
-    encode(&name_of(cell))
+    encode(&cells::key(cell))
 }
 
 fn value_of(content: &Content) -> String {
-    encode(&match content {
-        Content::Number(number) => number.to_string(),
-        Content::Postings(postings) => serde_json::to_string(postings).expect("postings are plain data"),
-    })
+    encode(&cells::value(content))
 }
 
 fn put(cell: &Cell, content: &Content) -> Value {
@@ -326,11 +296,7 @@ fn put(cell: &Cell, content: &Content) -> Value {
 fn held(kvs: &Value) -> BTreeMap<Cell, Held> {
     let text = |value: &Value| String::from_utf8(STANDARD.decode(value.as_str()?).ok()?).ok();
     let one = |kv: &Value| {
-        let (cell, value) = (cell_of(&text(&kv["key"])?)?, text(&kv["value"])?);
-        let content = match serde_json::from_str(&value).ok()? {
-            Value::Number(number) => Content::Number(number.as_i64()?),
-            postings => Content::Postings(serde_json::from_value(postings).ok()?),
-        };
+        let (cell, content) = (cells::cell(&text(&kv["key"])?)?, cells::content(&text(&kv["value"])?)?);
         Some((cell, (Some(content), number(&kv["mod_revision"])? as i64)))
     };
     kvs.as_array().into_iter().flatten().filter_map(one).collect()

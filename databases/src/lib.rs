@@ -2,12 +2,12 @@
 #![allow(clippy::disallowed_methods)] // This crate drives real processes, and these keep real time.
 
 pub mod bundled;
+mod cells;
 mod etcd;
 pub mod own;
 mod postgres;
 pub mod real;
 mod redis;
-mod resp;
 mod wire;
 
 pub use wire::Lost;

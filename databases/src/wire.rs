@@ -26,6 +26,15 @@ pub enum Lost {
     Open(Reason),
 }
 
+impl Lost {
+    /// The same of what changes nothing, or was asked before a byte of the change was sent.
+    pub fn for_certain(self) -> Lost {
+        match self {
+            Lost::Open(reason) | Lost::Unsent(reason) => Lost::Unsent(reason),
+        }
+    }
+}
+
 impl From<Lost> for Outcome {
     fn from(lost: Lost) -> Outcome {
         match lost {

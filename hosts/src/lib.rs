@@ -7,6 +7,7 @@
 pub mod child;
 mod clock;
 pub mod error;
+mod given;
 pub mod host;
 pub mod netns;
 pub mod probe;
@@ -15,6 +16,7 @@ mod tool;
 
 pub use child::{Child, Nursery};
 pub use error::{Error, Result};
+pub use given::{Given, addresses};
 pub use host::{Abilities, Ability, Daemon, Dialer, Endpoint, Host, Stopped, end_command};
 pub use probe::{Finding, probe};
 pub use process::State;

@@ -57,6 +57,9 @@ fn each_node_is_a_machine_of_its_own() {
         assert!(ask(&["ip", "-o", "addr"]).contains(&format!("inet 10.77.0.{}/24", node + 1)));
         assert!(ask(&["getent", "hosts", "n5"]).starts_with("10.77.0.5 "));
         assert_eq!(ask(&["pwd"]).trim(), host.dir(node).to_str().unwrap());
+        // What somebody leaves in memory is seen by that node alone, and by nobody once it has gone.
+        assert_eq!(ask(&["sh", "-c", "ls /dev/shm; touch /dev/shm/perjury-test"]), "");
+        assert!(!std::path::Path::new("/dev/shm/perjury-test").exists());
         let processes = ask(&["sh", "-c", "ls -d /proc/[0-9]* | wc -l"]).trim().parse::<usize>().unwrap();
         assert!((4..12).contains(&processes), "{processes} processes are seen on a node, and none of the machine's");
         for from in (0..5).map(Node).chain([Clients]) {

@@ -16,7 +16,7 @@ pub fn doctor() -> Result<Exit, Failure> {
     let probes = hosts::netns::probe(&hosts::netns::state_dir());
     println!(
         "netns  {}",
-        if probes.iter().all(|finding| finding.ok) { "ok" } else { "not ready; nothing that runs today needs it" }
+        if probes.iter().all(|finding| finding.ok) { "ok" } else { "not ready; real databases need it" }
     );
     for finding in &probes {
         println!("  {} {}: {}", if finding.ok { "+" } else { "-" }, finding.name, finding.detail);

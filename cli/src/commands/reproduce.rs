@@ -40,7 +40,7 @@ pub struct Arguments {
 struct Came {
     observed: String,
     as_expected: bool,
-    /// When the first event of the violation was seen.
+    /// When the last event of its proof was seen.
     after: Option<Time>,
     folder: PathBuf,
 }

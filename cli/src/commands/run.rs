@@ -117,7 +117,9 @@ impl Arguments {
             .as_ref()
             .map(|chosen| (chosen.database.settings)())
             .or(own.as_ref().map(|(_, file)| file.settings()));
-        let addresses = self.url.as_deref().map(|urls| urls.split(',').count() as u8);
+        // More than can be counted are refused like more than there may be.
+        let count = |urls: &str| u8::try_from(urls.split(',').count()).unwrap_or(u8::MAX);
+        let addresses = self.url.as_deref().map(count);
         let nodes = addresses.or(own.as_ref().map(|(_, file)| file.nodes)).or(chosen.as_ref().map(Chosen::nodes));
         if let (Some((_, file)), Some(nodes)) = (&own, self.nodes)
             && file.nodes != nodes

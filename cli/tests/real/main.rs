@@ -49,3 +49,13 @@ fn logs(dir: &Path) -> Vec<String> {
     let nodes = std::fs::read_dir(dir.join("runs/latest/nodes")).expect("the nodes' logs were kept");
     nodes.map(|file| std::fs::read_to_string(file.expect("a file").path()).expect("a log is text")).collect()
 }
+
+/// Each of these commands is bad input, is told so in these words, and starts nothing.
+fn refused(dir: &Path, cases: &[(&str, &str)]) {
+    for (words, expected) in cases {
+        let ended = perjury(dir, words);
+        assert_eq!(ended.code, 64, "{words}: {}{}", ended.out, ended.err);
+        assert!(ended.err.contains(expected), "{words}: {}", ended.err);
+    }
+    assert!(!dir.join("runs").exists());
+}

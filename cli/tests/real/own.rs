@@ -1,7 +1,7 @@
 //! Systems that nobody has taught us: through programs that their users wrote, described by a file, or running already.
 
 use crate::binary::{folder, perjury};
-use crate::{skipped, skipped_for, until};
+use crate::{refused, skipped, skipped_for, until};
 use databases::real::Needed;
 use std::net::TcpListener;
 use std::path::Path;
@@ -109,7 +109,7 @@ fn what_runs_already_is_asked_and_never_touched() {
 fn mistakes_are_told_before_anything_is_started() {
     let dir = folder();
     std::fs::write(dir.path().join("s.toml"), "name = 'x'\nnodes = 2\n").expect("written");
-    for (words, expected) in [
+    let cases = [
         ("run --system s.toml --adapter cat", "s.toml:"),
         ("run --system s.toml", "--adapter"),
         ("run --system nothing.toml --adapter cat", "cannot read nothing.toml"),
@@ -118,12 +118,8 @@ fn mistakes_are_told_before_anything_is_started() {
         ("run --url 127.0.0.1:1", "--adapter"),
         ("run --url nowhere --adapter cat", "use host:port"),
         ("run --database etcd --url 127.0.0.1:1 --tier netns", "leave --tier out"),
-    ] {
-        let ended = perjury(dir.path(), words);
-        assert_eq!(ended.code, 64, "{words}: {}{}", ended.out, ended.err);
-        assert!(ended.err.contains(expected), "{words}: {}", ended.err);
-    }
-    assert!(!dir.path().join("runs").exists());
+    ];
+    refused(dir.path(), &cases);
 }
 
 #[test]

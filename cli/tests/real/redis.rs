@@ -1,7 +1,7 @@
 //! Redis: what others have published about Sentinel is found, and one server that syncs before it answers loses nothing.
 
 use crate::binary::{folder, perjury};
-use crate::{logs, skipped, until};
+use crate::{logs, refused, skipped, until};
 
 #[test]
 fn a_primary_that_is_cut_off_with_its_clients_loses_what_it_acknowledged() {
@@ -71,10 +71,8 @@ fn one_server_has_no_links_that_could_be_cut_and_that_is_no_pass() {
 #[test]
 fn what_cannot_be_chosen_is_refused_with_what_can() {
     let dir = folder();
-    for words in ["redis:mode=cluster", "redis:fsync=never", "redis:quorum=2"] {
-        let ended = perjury(dir.path(), &format!("run --database {words}"));
-        assert_eq!(ended.code, 64, "{words}: {}{}", ended.out, ended.err);
-        assert!(ended.err.contains("mode=sentinel|single, fsync=everysec|always"), "{words}: {}", ended.err);
-    }
-    assert!(!dir.path().join("runs").exists());
+    let choices = "mode=sentinel|single, fsync=everysec|always";
+    let cases =
+        ["redis:mode=cluster", "redis:fsync=never", "redis:quorum=2"].map(|name| format!("run --database {name}"));
+    refused(dir.path(), &cases.each_ref().map(|words| (words.as_str(), choices)));
 }

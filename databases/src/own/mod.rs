@@ -2,11 +2,9 @@
 
 mod adapter;
 mod file;
-mod given;
 pub mod running;
 mod system;
 
 pub(crate) use adapter::Adapted;
 pub use adapter::Program;
 pub use file::SystemFile;
-pub use given::{Given, addresses};

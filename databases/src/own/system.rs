@@ -80,7 +80,7 @@ impl System for Own {
     fn ready(&self) -> Result<(), String> {
         for node in 0..self.setup.nodes() {
             let words = self.words(node, &self.file.ready);
-            match says_yes(&self.setup, &words) {
+            match yes(&self.setup.outside, &words) {
                 Ok(true) => {}
                 Ok(false) => {
                     return Err(format!(
@@ -120,10 +120,7 @@ impl System for Own {
     }
 }
 
-fn says_yes(setup: &Setup, words: &[String]) -> io::Result<bool> {
-    yes(&setup.outside, words)
-}
-
+/// Whether a command ends with 0.
 fn yes(outside: &hosts::Dialer, words: &[String]) -> io::Result<bool> {
     let mut command = outside.command()?;
     let status = command.args(words).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status()?;

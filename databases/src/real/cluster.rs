@@ -38,7 +38,6 @@ pub(super) enum Event {
 
 /// A running cluster.
 pub struct RealCluster {
-    pub(super) name: String,
     pub(super) host: Box<dyn Host>,
     pub(super) system: Arc<dyn System>,
     since: Instant,
@@ -71,7 +70,7 @@ pub struct RealCluster {
 /// # Errors
 /// If a fault of the plan cannot be done to it, or it does not serve within a minute.
 pub fn start(plan: &Plan, subject: &Subject, mut host: Box<dyn Host>, dir: &Path) -> Result<RealCluster, Trouble> {
-    plan.strikes.iter().try_for_each(|strike| supports(&strike.fault, &subject.name, &*host))?;
+    plan.strikes.iter().try_for_each(|strike| supports(&strike.fault, &*host))?;
     let nodes = usize::from(plan.nodes);
     let setup = setup(plan, subject, &mut *host)?;
     let system: Arc<dyn System> = Arc::from((subject.make)(setup));
@@ -96,7 +95,6 @@ pub fn start(plan: &Plan, subject: &Subject, mut host: Box<dyn Host>, dir: &Path
         own.chain(system.logs(node)).map(|path| Log { path, panics: subject.panics.clone() }).collect()
     };
     Ok(RealCluster {
-        name: subject.name.clone(),
         since: Instant::now(),
         settings: plan.settings.clone(),
         clients: Clients::new(plan, &system, &tell).map_err(failed)?,

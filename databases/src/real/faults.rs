@@ -7,7 +7,7 @@ use harness::fault::Effect;
 use harness::relevance::Before;
 use harness::targets::{Scene, resolve};
 use harness::{Cluster, Cut, Fault, NodeId, Target, Time, Trouble};
-use hosts::{Ability, Endpoint, Host};
+use hosts::{Abilities, Ability, Endpoint, Host};
 use std::time::Duration;
 
 /// A fault in force, with what was measured when it began.
@@ -30,20 +30,19 @@ enum Measure {
     Nothing,
 }
 
-/// Can this be done to a database on this host?
-///
-/// # Errors
-/// Why not.
-pub fn supports(fault: &Fault, database: &str, host: &dyn Host) -> Result<(), Trouble> {
-    let can = host.abilities();
+/// One of a host's abilities.
+type Needed = fn(&Abilities) -> &Ability;
+
+/// Which of a host's abilities a fault needs, by what it is. `None` where nobody has taught real nodes that fault.
+fn needed(fault: &Fault) -> Option<Vec<Needed>> {
     let one_way = |links: &[(NodeId, NodeId)]| links.iter().any(|(from, to)| !links.contains(&(*to, *from)));
-    let needed: Vec<&Ability> = match fault {
-        Fault::Partition(Cut::Mute(_)) => vec![&can.cut, &can.one_way],
-        Fault::Partition(Cut::Links(links)) if one_way(links) => vec![&can.cut, &can.one_way],
-        Fault::Partition(_) => vec![&can.cut],
-        Fault::Kill(_) => vec![&can.kill],
-        Fault::Pause(_) => vec![&can.pause],
-        Fault::Clock { rate: 100, .. } => vec![&can.clock],
+    Some(match fault {
+        Fault::Partition(Cut::Mute(_)) => vec![|can| &can.cut, |can| &can.one_way],
+        Fault::Partition(Cut::Links(links)) if one_way(links) => vec![|can| &can.cut, |can| &can.one_way],
+        Fault::Partition(_) => vec![|can| &can.cut],
+        Fault::Kill(_) => vec![|can| &can.kill],
+        Fault::Pause(_) => vec![|can| &can.pause],
+        Fault::Clock { rate: 100, .. } => vec![|can| &can.clock],
         Fault::Nothing => Vec::new(),
         Fault::PowerLoss(_)
         | Fault::Clock { .. }
@@ -52,17 +51,23 @@ pub fn supports(fault: &Fault, database: &str, host: &dyn Host) -> Result<(), Tr
         | Fault::Links { .. }
         | Fault::Delay { .. }
         | Fault::Retry { .. }
-        | Fault::Rebalance(_) => {
-            let what = format!("\"{fault}\" cannot be done to {database}");
-            return Err(Trouble::new(
-                what,
-                "nobody has taught real nodes this fault",
-                "use partitions, kill, pause or a clock's offset",
-            ));
-        }
-    };
+        | Fault::Rebalance(_) => return None,
+    })
+}
+
+/// Whether real nodes can be hurt so at all, whatever their host can do.
+pub fn known(fault: &Fault) -> bool {
+    needed(fault).is_some()
+}
+
+/// Can this be done on this host?
+///
+/// # Errors
+/// Why not.
+pub(super) fn supports(fault: &Fault, host: &dyn Host) -> Result<(), Trouble> {
+    let needed = needed(fault).unwrap_or_else(|| panic!("\"{fault}\" is refused when a plan is checked"));
     needed.into_iter().try_for_each(|ability| {
-        ability.clone().map_err(|why| {
+        ability(host.abilities()).clone().map_err(|why| {
             let what = format!("\"{fault}\" cannot be done on {}", host.kind());
             Trouble::new(what, why, "use another host or another nemesis; see: perjury doctor")
         })
@@ -72,7 +77,6 @@ pub fn supports(fault: &Fault, database: &str, host: &dyn Host) -> Result<(), Tr
 impl RealCluster {
     /// Injects a fault; returns it resolved.
     pub(super) fn strike(&mut self, fault: &Fault) -> Result<(FaultId, Fault), Trouble> {
-        supports(fault, &self.name, &*self.host)?;
         let views = &self.views;
         let view = |node: NodeId| views[node.index()];
         let scene = Scene { nodes: views.len() as u8, view: &view, marked: None };

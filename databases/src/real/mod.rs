@@ -23,7 +23,7 @@ mod install;
 mod watch;
 
 pub use cluster::{RealCluster, start};
-pub use faults::supports;
+pub use faults::known;
 pub use install::{NODES, Needed, everything, install, version};
 
 use crate::own::{Adapted, Program};

@@ -26,6 +26,8 @@ read -r pid rest </proc/self/stat
 if [ -n "$1" ]; then
   mount -t proc proc /proc
   mount --bind "$1" /etc/hosts
+  # What a killed program leaves there ends with the node.
+  if [ -d /dev/shm ]; then mount -t tmpfs -o mode=1777 tmpfs /dev/shm; fi
   if [ -f /etc/resolv.conf ]; then mount --bind /dev/null /etc/resolv.conf; fi
 fi
 sysctl() { if [ -e "/proc/sys/net/$1" ]; then echo "$2" >"/proc/sys/net/$1"; fi; }

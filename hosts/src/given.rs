@@ -1,6 +1,7 @@
-//! A database that runs already, somewhere: it is asked, and never touched.
+//! A place of nodes that run already, whoever started them: they are dialled, and never touched.
 
-use hosts::{Abilities, Ability, Daemon, Dialer, Endpoint, Error, Host, Result, Stopped};
+use crate::error::{Error, Result};
+use crate::host::{Abilities, Ability, Daemon, Dialer, Endpoint, Host, Stopped};
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::process::Output;
@@ -31,7 +32,7 @@ pub fn addresses(urls: &str) -> std::result::Result<Vec<SocketAddr>, String> {
 impl Given {
     /// Nodes at these addresses.
     pub fn new(addresses: Vec<SocketAddr>) -> Given {
-        let not_ours = || -> Ability { Err("a database that runs already is never touched".to_string()) };
+        let not_ours = || -> Ability { Err("what runs already is never touched".to_string()) };
         let abilities = Abilities {
             cut: not_ours(),
             one_way: not_ours(),
@@ -46,7 +47,7 @@ impl Given {
 }
 
 fn refused<T>(what: &str) -> Result<T> {
-    Err(Error::new(format!("cannot {what}"), "a database that runs already is never touched", "leave out --url"))
+    Err(Error::new(format!("cannot {what}"), "what runs already is never touched", "leave out --url"))
 }
 
 impl Host for Given {
