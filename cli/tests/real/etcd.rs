@@ -59,7 +59,10 @@ fn a_fault_that_nobody_can_do_to_it_is_refused_before_anything_is_started() {
     std::fs::write(dir.path().join("wipe.json"), wipe).expect("written");
     let cases = [
         ("run --database etcd --nemesis wipe", "partitions, kill, pause"),
-        ("run --database etcd --plan wipe.json", "strike 1 cannot be done: \"wipe n1\" is for the bundled store"),
+        (
+            "run --database etcd --plan wipe.json",
+            "strike 1 cannot be done: \"wipe the disk of n1\" is for the bundled store",
+        ),
         (
             "run --database etcd --url 127.0.0.1:1 --plan wipe.json",
             "strike 1 cannot be done: what runs already is never touched",
