@@ -16,6 +16,8 @@ use std::time::Duration;
 /// Longer than its own deadline an adapter is not waited for.
 const GRACE: Duration = Duration::from_secs(1);
 
+const ENDED: &str = "each client's program must read and answer until its input ends";
+
 /// The user's program.
 #[derive(Clone, Debug)]
 pub struct Program {
@@ -145,8 +147,11 @@ impl Session for Client {
             Err(error) => return self.went_wrong("cannot be started", error),
         };
         let node = first.map_or(self.home, NodeId::index) + 1;
-        if let Err(error) = writeln!(running.input, "{}", question(op, node)) {
-            return self.went_wrong("reads no questions", error);
+        match writeln!(running.input, "{}", question(op, node)) {
+            Ok(()) => {}
+            // It closed its input before the question came, or while it came: which of the two is chance.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return self.went_wrong("has ended", ENDED),
+            Err(error) => return self.went_wrong("reads no questions", error),
         }
         match running.lines.recv_timeout(self.patience + GRACE) {
             Ok(Ok(line)) if !line.is_empty() => match answer(self.name(), op, &line) {
@@ -156,11 +161,11 @@ impl Session for Client {
                 }
                 Err(malformed) => self.went_wrong("does not answer as it should", malformed),
             },
-            Ok(Ok(_)) => self.went_wrong("has ended", "each client's program must answer until its input ends"),
+            Ok(Ok(_)) => self.went_wrong("has ended", ENDED),
             Ok(Err(error)) => self.went_wrong("writes what is no text", error),
             // It is ended, and the next question goes to a new one: an answer that came late would be taken for the next one's.
             Err(RecvTimeoutError::Timeout) => Outcome::Unknown(Reason::TimedOut),
-            Err(RecvTimeoutError::Disconnected) => self.went_wrong("has ended", "nobody reads its output any more"),
+            Err(RecvTimeoutError::Disconnected) => self.went_wrong("has ended", ENDED),
         }
     }
 
