@@ -9,8 +9,8 @@ use harness::run::{Witness, run};
 use harness::simulator::Simulator;
 use harness::verdict::judge;
 use harness::{
-    Budget, Checker, Cluster, Event, Judgement, Needs, Nemesis, Plan, Run, SECOND, Seed, Settings, Shape, Strike, Tier,
-    Time, Trouble, Workload,
+    Budget, Checker, Cluster, Event, Fault, Judgement, Needs, Nemesis, Plan, Run, SECOND, Seed, Settings, Shape,
+    Strike, Tier, Time, Trouble, Workload,
 };
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -147,6 +147,7 @@ pub fn plan(request: &Request) -> Result<Plan, Usage> {
         Some(strikes) => strikes.clone(),
         None => nemesis::plan(&request.nemesis, &shape, request.seed).map_err(|name| nemesis_error(&name))?,
     };
+    members_may_change(&request.design, &strikes)?;
     Ok(Plan {
         format: FORMAT,
         build: crate::build::hash().to_string(),
@@ -214,7 +215,19 @@ pub fn check_plan(plan: &Plan) -> Result<(), Usage> {
     let Plan { nodes, clients, time, .. } = *plan;
     fits::size(&Size { nodes, clients, time, rate: 1.0, every: None })?;
     fits::settings(&plan.settings)?;
-    fits::strikes(&plan.strikes, plan.nodes, plan.tier)
+    fits::strikes(&plan.strikes, plan.nodes, plan.tier)?;
+    members_may_change(&plan.design, &plan.strikes)
+}
+
+/// Complains about nodes that are to move to new machines where their design has no way for it.
+fn members_may_change(design: &str, strikes: &[Strike]) -> Result<(), Usage> {
+    let moves = strikes.iter().any(|strike| matches!(strike.fault, Fault::Rebalance(_)));
+    if !moves || store::changes_members(design) != Some(false) {
+        return Ok(());
+    }
+    let able: Vec<&str> =
+        store::designs().map(|design| design.name).filter(|name| store::changes_members(name) == Some(true)).collect();
+    Err(Usage(format!("the members of {design} never change, so none can be moved: those of {} can", able.join(", "))))
 }
 
 /// The same for any tier: a real system has no switches.

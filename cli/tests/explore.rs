@@ -10,7 +10,11 @@ use harness::{Exit, Seed, Settings, Verdict};
 use perjury::assemble::{plan, try_out};
 use perjury::exploration::{Question, exit};
 use perjury::matrix::{built_in, request};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Far more steps than any of these takes.
 const MOST: usize = 3_000_000;
@@ -173,4 +177,49 @@ fn bad_input_is_refused_with_what_it_takes() {
         assert_eq!((ended.code, ended.out.as_str()), (64, ""), "{words}: {ended:?}");
         assert!(ended.err.contains(expected), "{words}: no \"{expected}\" in\n{}", ended.err);
     }
+}
+
+/// Ends the server when the test is over, however it ends.
+struct Server(std::process::Child);
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn states_are_shown_to_a_browser_of_this_machine() {
+    let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+    let port = free.local_addr().expect("bound").port();
+    // Whoever finds the port taken says so.
+    let dir = folder();
+    let taken = perjury(dir.path(), &format!("explore --design ll-abd --serve {port}"));
+    assert!(taken.code == 70 && taken.err.contains("name another --serve PORT"), "{taken:?}");
+    drop(free);
+
+    let words = ["explore", "--design", "ll-abd", "--serve", &port.to_string()].map(str::to_string);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_perjury"));
+    let started =
+        command.args(words).current_dir(dir.path()).stdout(Stdio::piped()).spawn().expect("the binary starts");
+    let mut server = Server(started);
+    let mut line = String::new();
+    let out = server.0.stdout.take().expect("piped");
+    BufReader::new(out).read_line(&mut line).expect("it says where");
+    assert!(line.contains(&format!("http://127.0.0.1:{port}/")), "{line}");
+
+    let ask = |path: &str| -> std::io::Result<String> {
+        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
+        write!(stream, "GET {path} HTTP/1.0\r\n\r\n")?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).map(|_| answer)
+    };
+    let page = (0..600).find_map(|_| {
+        std::thread::sleep(Duration::from_millis(50));
+        ask("/").ok()
+    });
+    assert!(page.expect("it listens").contains("<html"), "the page");
+    let states = ask("/.states/").expect("it answers");
+    assert!(states.contains("200 OK") && states.contains("fingerprint"), "{states}");
 }

@@ -1,7 +1,7 @@
 //! Nodes that leave the cluster and come back on new machines: that they do, that somebody asks meanwhile, and where it cannot be done.
 
-use harness::{Fault, Seed, Tier, Verdict};
-use perjury::assemble::{Request, check, plan, try_out};
+use harness::{Fault, Plan, Seed, Tier, Verdict};
+use perjury::assemble::{Request, check, check_plan, plan, try_out};
 
 fn request(design: &str, nemesis: &str) -> Request {
     let (workload, nemesis) = ("register".to_string(), nemesis.to_string());
@@ -28,12 +28,14 @@ fn every_node_that_leaves_is_back_and_both_phases_are_seen() {
 }
 
 #[test]
-fn where_members_never_change_the_fault_says_so_and_nothing_was_tested() {
-    let plan = plan(&request("ll-abd", "rebalance")).expect("known names");
-    let (run, judgement) = try_out(&plan).expect("no trouble");
-    let measured = run.faults.iter().filter_map(|fault| fault.effect.as_ref());
-    assert!(measured.into_iter().all(|effect| effect.measured.contains("never change")), "{:?}", run.faults);
-    assert!(!matches!(judgement.verdict, Verdict::Held), "{:?}", judgement.verdict);
+fn where_members_never_change_nobody_can_be_moved() {
+    for nemesis in ["rebalance", "rebalance-halves", "kill+rebalance"] {
+        let refused = plan(&request("ll-abd", nemesis)).expect_err("its members never change");
+        assert!(refused.0.contains("never change") && refused.0.contains("raft-lease"), "{nemesis}: {refused}");
+    }
+    let changed = Plan { design: "sl-sync".to_string(), ..plan(&request("raft", "rebalance")).expect("known names") };
+    let refused = check_plan(&changed).expect_err("nor by a plan that somebody changed");
+    assert!(refused.0.contains("members of sl-sync never change"), "{refused}");
 }
 
 #[test]

@@ -27,7 +27,8 @@ struct Met {
     deposed: u64,
     /// Requests that it did what they asked for.
     answered: u64,
-    voted: u64,
+    /// How often it had a say in who leads.
+    said: u64,
     /// When it last acknowledged a change.
     changed: Option<Time>,
 }
@@ -101,7 +102,7 @@ impl Seen {
 
     /// A node hit a mark.
     pub fn marked(&mut self, node: NodeId, mark: &str) {
-        self.nodes[node.index()].voted += u64::from(mark == VOTED);
+        self.nodes[node.index()].said += u64::from(SAYS.contains(&mark));
     }
 
     /// A resolved fault strikes now. `lag` is how long a change may take until it has a copy.
@@ -165,9 +166,10 @@ impl Seen {
             }
             Fault::Wipe(_) => {
                 let answered = self.sum(before, &nodes, |met| met.answered);
-                let voted = self.sum(before, &nodes, |met| met.voted);
-                let words = format!("without memory it voted {voted} times and answered {answered} requests");
-                (Some(answered + voted > 0), words)
+                let said = self.sum(before, &nodes, |met| met.said);
+                let words =
+                    format!("without memory it had a say in who leads {said} times and answered {answered} requests");
+                (Some(answered + said > 0), words)
             }
             Fault::Retry { .. } => {
                 let again = self.again - before.again;
@@ -194,8 +196,8 @@ impl Seen {
     }
 }
 
-/// The mark of a node that gave its vote, in every design that has votes.
-const VOTED: &str = "voted";
+/// The marks of a node that has a say in who leads: it gave its vote, or told how much it has.
+const SAYS: &[&str] = &["voted", "told-length"];
 
 #[cfg(test)]
 mod tests {

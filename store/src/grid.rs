@@ -130,10 +130,14 @@ pub const GRID: &[Row] = &[
     row("sl-sync-fr", "set",                     ".   .  .  .  .  .  .  .  .  .    .      .  .  .  .  .  V  .  .  .  .  .  .", "lost resurrected"),
     // What one follower has confirmed survives the leader, as long as the leader does not go on alone.
     row("sl-semi", "registration",               "H   V  V  V  H  v  H  H  H  H    V      v  V  V  V  H  .  H  V  H  H  .  .", OWNER),
+    row("sl-semi", "registration",               ".   .  .  .  .  .  .  .  .  .    .      .  .  .  .  .  v  .  .  .  .  .  .", OWNER),
     row("sl-semi", "register",                   "H   V  V  V  H  v  H  H  H  H    V      v  V  V  V  H  .  H  V  H  H  .  .", REGISTER),
+    row("sl-semi", "register",                   ".   .  .  .  .  .  .  .  .  .    .      .  .  .  .  .  v  .  .  .  .  .  .", REGISTER),
     row("sl-semi", "bank",                       "H   V  V  V  H  v  H  H  H  H    V      v  V  V  V  H  .  H  V  H  H  .  .", "lost"),
     row("sl-semi", "total",                      "H   H  H  H  H  H  H  H  H  H    H      H  H  H  H  H  .  H  H  H  H  .  .", ""),
+    row("sl-semi", "bank",                       ".   .  .  .  .  .  .  .  .  .    .      .  .  .  .  .  v  .  .  .  .  .  .", "lost torn"),
     row("sl-semi", "set",                        "H   V  V  V  H  v  H  H  H  H    V      v  V  V  V  H  .  H  V  H  H  .  .", "lost resurrected"),
+    row("sl-semi", "set",                        ".   .  .  .  .  .  .  .  .  .    .      .  .  .  .  .  v  .  .  .  .  .  .", "lost resurrected"),
     // Whatever makes the followers promote one of them loses what the old leader had acknowledged and not shipped. Clocks move
     // no failover: at twice the rate five heartbeats still fit into a time-out.
     row("sl-async-fo", "registration",           "H   V  V  V  V  V  H  H  V  H    V      V  V  V  V  V  V  H  V  H  H  .  .", OWNER),
@@ -203,7 +207,7 @@ pub const GRID: &[Row] = &[
     row("ll-weak", "registration",               "V   V  V  V  V  V  V  V  V  V    V      V  V  V  V  V  V  V  V  V  V  .  .", OWNER),
     row("ll-weak", "no-claim-lost",              "V   V  V  V  V  V  V  V  V  V    V      .  .  .  .  .  .  .  .  .  .  .  .", "lost"),
     row("ll-weak", "register",                   "V   V  V  V  V  V  V  V  V  V    V      .  .  .  .  .  .  .  .  .  .  .  .", "stale-after-ack lost-update dirty-then-vanished new-then-old not-linearizable"),
-    row("ll-weak", "read-write",                 "v   V  V  V  V  V  v  v  V  v    V      .  .  .  .  .  .  .  .  .  .  .  .", "stale-after-ack dirty-then-vanished new-then-old"),
+    row("ll-weak", "read-write",                 "v   V  V  V  V  V  v  v  V  v    V      .  .  .  .  .  .  .  .  .  .  .  .", "stale-after-ack dirty-then-vanished new-then-old not-linearizable"),
     row("ll-weak", "bank",                       "V   V  V  V  V  V  V  V  V  V    V      .  .  .  .  .  .  .  .  .  .  .  .", MONEY),
     row("ll-weak", "set",                        "H   H  H  H  H  H  H  H  H  H    H      H  H  H  H  H  .  H  H  H  H  .  .", ""),
     row("ll-weak", "set",                        ".   .  .  .  .  .  .  .  .  .    .      .  .  .  .  .  v  .  .  .  .  .  .", "lost resurrected"),

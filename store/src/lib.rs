@@ -71,6 +71,18 @@ pub fn needs(name: &str) -> Option<Needs> {
     with(name, Ask)
 }
 
+/// Whether nodes of the design of this name may leave and join; `None` if there is no such design.
+pub fn changes_members(name: &str) -> Option<bool> {
+    struct Ask;
+    impl Visitor for Ask {
+        type Out = bool;
+        fn visit<D: Design>(self, _: &'static About) -> bool {
+            D::newcomer(0).is_some()
+        }
+    }
+    with(name, Ask)
+}
+
 /// The design of this name.
 pub fn find(name: &str) -> Option<&'static About> {
     designs().find(|design| design.name == name)

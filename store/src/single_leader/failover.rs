@@ -74,6 +74,7 @@ impl SingleLeader {
     pub(super) fn tell_length(&mut self, to: NodeId, round: Time, out: &mut Outbox<Self>) {
         if let Role::Follower { .. } = &self.role {
             out.send(to, Message::Length { round, length: self.log.synced() });
+            out.mark(Sign::ToldLength);
             self.await_leader(out);
         }
     }

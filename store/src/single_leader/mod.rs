@@ -114,6 +114,8 @@ marks! {
     pub enum Sign {
         /// It made itself the leader.
         Promoted = "promoted",
+        /// It told how long its log is to somebody who looks for a leader.
+        ToldLength = "told-length",
         /// It met a later leader and gave way.
         Demoted = "demoted",
         /// It threw entries away that were on its disk.
