@@ -16,7 +16,7 @@ use crate::gossip::{Gossip, Rounds, peers};
 use crate::hold::Hold;
 use crate::replica::{Replica, Stamp, Stamped};
 use crate::requests::{Requests, Seen};
-use harness::{Input, LocalClock, MS, Node, NodeId, Op, Outbox, Outcome, RequestId, View, marks, timers};
+use harness::{Input, LocalClock, MS, Needs, Node, NodeId, Op, Outbox, Outcome, RequestId, View, marks, timers};
 pub use modes::Config;
 use modes::{Stamps, bit};
 use operation::{Operation, Phase};
@@ -94,6 +94,10 @@ impl Design for Leaderless {
 
     fn config(setup: &Setup) -> Config {
         Config::new(setup)
+    }
+
+    fn needs(design: &About) -> Needs {
+        if design.name == "ll-rowa" { Needs::Everybody } else { Needs::default() }
     }
 }
 

@@ -60,7 +60,8 @@ impl Operation {
 
     /// Does it go on although fewer have answered than its design says? Only a deliberate bug lets it.
     pub(super) fn is_owed(&self, config: &Config) -> bool {
-        self.groups.iter().any(|group| (self.answered & group).count_ones() < config.owed)
+        let owed = if self.is_reading() { config.reads } else { config.owed };
+        self.groups.iter().any(|group| (self.answered & group).count_ones() < owed)
     }
 
     /// What was read is to be stored now.
