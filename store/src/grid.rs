@@ -231,6 +231,12 @@ pub const GRID: &[Row] = &[
     row("ll-abd", "set",                         "H   U  U  U  H  H  H  H  H  H    H      H  H  H  H  H  .  H  H  H  H  .  .", ""),
     row("ll-abd", "set",                         ".   .  .  .  .  .  .  .  .  .    .      .  .  .  .  .  v  .  .  .  .  .  .", "lost resurrected"),
     row("ll-abd", "agreement",                   "H   H  H  H  H  H  H  H  H  H    H      .  .  .  .  .  .  .  .  .  .  .  .", ""),
+    // All have what was acknowledged, so any one of them may be asked; one who is dead, stopped or cut off stops all writes but those of a
+    // bridge, which reaches everybody. A compare-and-set that finds another value writes nothing and is answered from the own copy.
+    row("ll-rowa", "register",                   "V   V  V  V  V  V  V  V  V  V    V      .  .  .  .  .  .  .  .  .  .  .  .", "lost-update new-then-old dirty-then-vanished"),
+    row("ll-rowa", "no-stale-after-ack",         "H   H  H  H  H  H  H  H  H  H    H      H  .  .  .  U  .  H  H  H  H  .  .", ""),
+    row("ll-rowa", "no-stale-after-ack",         ".   .  .  .  .  .  .  .  .  .    .      .  .  .  .  .  V  .  .  .  .  .  .", "stale-after-ack"),
+    row("ll-rowa", "set",                        "H   U  U  U  U  U  H  H  U  H    H      H  .  .  .  U  .  H  H  H  H  .  .", ""),
     // A coordinator stands in for home nodes that it does not hear.
     row("ll-sloppy", "registration",             "V   V  V  V  V  V  V  V  V  V    V      V  V  V  V  V  V  V  V  V  V  .  .", OWNER),
     row("ll-sloppy", "no-claim-lost",            "V   V  V  V  V  V  V  V  V  V    V      .  .  .  .  .  .  .  .  .  .  .  .", "lost"),

@@ -38,6 +38,13 @@ pub(super) const MODES: &[About] = &[
         ],
     },
     About {
+        name: "ll-rowa",
+        about: "leaderless, any one node is read and all are written",
+        source: "Gifford, \"Weighted voting for replicated data\" (1979), with R = 1 and W = N; read one, write all in Bernstein, Hadzilacos and Goodman (1987), ch. 8",
+        style: Style::Sticky,
+        switches: &[],
+    },
+    About {
         name: "ll-sloppy",
         about: "leaderless, two of a key's three home nodes, or whoever coordinates in place of those that are silent",
         source: "DeCandia et al., \"Dynamo\" (2007), sections 4.5 and 4.6: sloppy quorums and hinted handoff",
@@ -61,7 +68,7 @@ pub struct Config {
     /// How many of these a read and a write wait for.
     pub(super) reads: u32,
     pub(super) writes: u32,
-    /// How many both would wait for without a deliberate bug.
+    /// How many a write would wait for without a deliberate bug.
     pub(super) owed: u32,
     pub(super) stamps: Stamps,
     pub(super) write_back: bool,
@@ -86,14 +93,18 @@ impl Config {
         let sloppy = setup.design == "ll-sloppy";
         let homes = if sloppy { HOMES.min(setup.nodes) } else { setup.nodes };
         let majority = u32::from(homes) / 2 + 1;
-        let owed = if setup.design == "ll-weak" { 1 } else { majority };
+        let (reads, owed) = match setup.design {
+            "ll-weak" => (1, 1),
+            "ll-rowa" => (1, u32::from(homes)),
+            _ => (majority, majority),
+        };
         let short = if setup.has("short-write") { (owed - 1).max(1) } else { owed };
         Config {
             nodes: setup.nodes,
             gossip: settings.election_low,
             forget: settings.request_timeout * 2,
             homes,
-            reads: owed,
+            reads,
             writes: short,
             owed,
             stamps: if setup.design == "ll-quorum-wall" { Stamps::Wall } else { Stamps::Counter },

@@ -86,7 +86,7 @@ pub const SCRIPTS: &[Scripted] = &[
     scripted!(["raft-fr"], *ANY, "raft-fr-read-behind.txt",
         "register" "linearizable" "stale-after-ack"),
     // Everybody takes writes.
-    scripted!(["ll-abd", "ll-quorum", "ll-quorum-wall", "ll-sloppy", "ll-weak", "ml-lww"], *ANY, "two-at-once.txt",
+    scripted!(["ll-abd", "ll-quorum", "ll-quorum-wall", "ll-rowa", "ll-sloppy", "ll-weak", "ml-lww"], *ANY, "two-at-once.txt",
         "registration" "uniqueness" "double-ack", "no-claim-lost" "silent-loss" "lost", "register" "linearizable" "lost-update",
         "bank" "bank-ledger" "lost", "inventory" "oversold" "oversold"),
     scripted!(["ml-crdt"], *ANY, "two-at-once.txt",
@@ -115,6 +115,8 @@ pub const SCRIPTS: &[Scripted] = &[
         "set" "set" "lost", "set" "convergence" "diverged", "ledger" "bank-ledger" "lost"),
     scripted!(["ll-abd", "ll-quorum", "ll-quorum-wall", "ll-sloppy"], ["wipe"], "wiped-copy.txt",
         "read-write" "linearizable" "stale-after-ack", "no-stale-after-ack" "no-stale-after-ack" "stale-after-ack"),
+    scripted!(["ll-rowa"], ["wipe"], "ll-rowa-wiped.txt",
+        "no-stale-after-ack" "no-stale-after-ack" "stale-after-ack"),
     scripted!(["ll-quorum"], *ANY, "ll-quorum-new-then-old.txt",
         "register" "linearizable" "new-then-old", "read-write" "linearizable" "new-then-old"),
     scripted!(["ll-quorum"], *ANY, "ll-quorum-two-from-one.txt",
