@@ -3,6 +3,7 @@
 
 mod fuzzing;
 mod local;
+mod overhead;
 mod spans;
 
 use anyhow::{Result, bail};
@@ -42,6 +43,8 @@ enum Lane {
         #[arg(long, default_value_t = usize::MAX)]
         forced: usize,
     },
+    /// What the harness costs: requests a second to a Redis server, beside what redis-benchmark reaches
+    Overhead(overhead::Arguments),
     /// Install what the tests of real databases need, as root of Debian; elsewhere say what is missing
     Packages,
     /// A node of the lane on real processes: started by the lane, never by a person
@@ -54,6 +57,7 @@ fn main() -> Result<()> {
         Lane::Soak { seeds } => soak(seeds),
         Lane::Local(arguments) => ended(local::local(&arguments)),
         Lane::Fuzz { count, model, seed, forced } => fuzzing::fuzz(count, model.as_deref(), seed, forced),
+        Lane::Overhead(arguments) => overhead::overhead(&arguments),
         Lane::Packages => packages(),
         Lane::Node => std::process::exit(databases::bundled::node_main()),
     }
