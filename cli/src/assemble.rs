@@ -1,7 +1,7 @@
 //! From names to a plan, from a plan to a run, from a run to a judgement.
 
 use crate::fits::{self, Size};
-use crate::systems::{self, GivenTexts, real};
+use crate::systems::{self, GivenTexts, bears, real};
 use checkers::linearizable::Online;
 use databases::real::choose;
 use harness::plan::FORMAT;
@@ -104,7 +104,7 @@ pub fn design(name: &str) -> Result<&'static store::About, Usage> {
 
 /// Whom a write of this system needs, where it runs in this tier.
 fn needs(name: &str, tier: Tier, given: &GivenTexts) -> Result<Needs, Usage> {
-    if real(tier) {
+    if real(bears(name, tier, given)) {
         if store::find(name).is_some() && given.is_empty() {
             let mend = "use --tier sim or --tier local, or --database with another name";
             return Err(Usage(format!(
@@ -115,7 +115,7 @@ fn needs(name: &str, tier: Tier, given: &GivenTexts) -> Result<Needs, Usage> {
     }
     if choose(name).is_some() || !given.is_empty() {
         return Err(Usage(format!(
-            "{name} is a real system and runs on real nodes: use --database {name} with --tier netns, or without --tier"
+            "{name} is a real system and runs on real nodes: use --database {name} with --tier netns or local, or without --tier"
         )));
     }
     design(name).map(|design| store::needs(design.name).expect("the design is known"))
@@ -182,18 +182,19 @@ pub fn shape(request: &Request) -> Shape {
         rate: request.rate,
         every: request.every,
         settings: request.settings.clone(),
-        tier: request.tier,
+        tier: bears(&request.design, request.tier, &request.given),
     }
 }
 
 /// Complains about what cannot be run.
 pub fn check(request: &Request) -> Result<(), Usage> {
     needs(&request.design, request.tier, &request.given)?;
-    switches_of(&request.design, request.tier, &request.switches)?;
+    let tier = bears(&request.design, request.tier, &request.given);
+    switches_of(&request.design, tier, &request.switches)?;
     let drawn = if request.strikes.is_none() { request.nemesis.as_str() } else { harness::gate::CALM };
     for part in drawn.split('+').map(str::trim) {
-        if !nemesis(part)?.tiers.contains(&request.tier) {
-            let (whom, mend) = match request.tier {
+        if !nemesis(part)?.tiers.contains(&tier) {
+            let (whom, mend) = match tier {
                 Tier::Sim | Tier::Local => ("real processes", "use --tier sim, or another nemesis"),
                 Tier::Netns => ("a real database", "partitions, kill, pause, mixed and clocks' offsets can"),
                 Tier::Url => ("what runs already, which is never touched", "use --nemesis calm"),
@@ -204,18 +205,19 @@ pub fn check(request: &Request) -> Result<(), Usage> {
     let Request { nodes, clients, time, rate, every, .. } = *request;
     fits::size(&Size { nodes, clients, time, rate, every })?;
     fits::settings(&request.settings)?;
-    fits::strikes(request.strikes.as_deref().unwrap_or_default(), request.nodes, request.tier)
+    fits::strikes(request.strikes.as_deref().unwrap_or_default(), request.nodes, tier)
 }
 
 /// Complains about a plan that somebody changed until it cannot be carried out.
 pub fn check_plan(plan: &Plan) -> Result<(), Usage> {
     needs(&plan.design, plan.tier, &plan.given)?;
-    switches_of(&plan.design, plan.tier, &plan.switches)?;
+    let tier = bears(&plan.design, plan.tier, &plan.given);
+    switches_of(&plan.design, tier, &plan.switches)?;
     workload(&plan.workload)?;
     let Plan { nodes, clients, time, .. } = *plan;
     fits::size(&Size { nodes, clients, time, rate: 1.0, every: None })?;
     fits::settings(&plan.settings)?;
-    fits::strikes(&plan.strikes, plan.nodes, plan.tier)?;
+    fits::strikes(&plan.strikes, plan.nodes, tier)?;
     members_may_change(&plan.design, &plan.strikes)
 }
 
@@ -259,12 +261,12 @@ pub fn switches(name: &str, switches: &[String]) -> Result<(), Usage> {
 pub fn cluster(plan: &Plan, dir: &Path) -> Result<Box<dyn Cluster>, Trouble> {
     match plan.tier {
         Tier::Sim => Ok(store::with(&plan.design, Simulate(plan)).expect("a plan names a known design")),
-        Tier::Local => {
+        Tier::Local if !real(bears(&plan.design, plan.tier, &plan.given)) => {
             let executable = std::env::current_exe()
                 .map_err(|error| Trouble::new("finding this program's own file", error, "start it by its full path"))?;
             Ok(Box::new(databases::bundled::start(plan, &executable, dir)?))
         }
-        Tier::Netns | Tier::Url => systems::start(plan, dir),
+        Tier::Local | Tier::Netns | Tier::Url => systems::start(plan, dir),
     }
 }
 

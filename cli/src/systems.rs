@@ -5,9 +5,12 @@ use crate::assemble::{Usage, unknown};
 use databases::own::{Program, SystemFile, running};
 use databases::real::{Chosen, Subject, choose};
 use harness::{Cluster, Needs, Plan, Tier, Trouble};
+use hosts::local::Local;
 use hosts::netns::Netns;
+use hosts::registry::state_dir;
 use hosts::{Given, Host, addresses};
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::Path;
 
 /// What a plan is given besides names.
@@ -61,12 +64,15 @@ pub fn needs(design: &str, given: &GivenTexts) -> Result<Needs, Usage> {
 pub fn start(plan: &Plan, dir: &Path) -> Result<Box<dyn Cluster>, Trouble> {
     let wrong = |Usage(words)| Trouble::new(format!("{} cannot be started", plan.design), words, "plan it anew");
     let subject = subject(&plan.design, &plan.given).map_err(wrong)?;
+    let up = |error: hosts::Error| Trouble::new(error.what, error.why, error.mend);
     let host: Box<dyn Host> = match plan.given.get(URL) {
         Some(urls) => Box::new(Given::new(addresses(urls).map_err(|words| wrong(Usage(words)))?)),
         None => {
             programs(plan)?;
-            let up = Netns::up(plan.nodes.into(), &hosts::netns::state_dir());
-            Box::new(up.map_err(|error| Trouble::new(error.what, error.why, error.mend))?)
+            match plan.tier {
+                Tier::Local => Box::new(Local::up(plan.nodes.into(), &state_dir(), &keeper()?).map_err(up)?),
+                _ => Box::new(Netns::up(plan.nodes.into(), &state_dir()).map_err(up)?),
+            }
         }
     };
     Ok(Box::new(databases::real::start(plan, &subject, host, dir)?))
@@ -82,7 +88,23 @@ fn programs(plan: &Plan) -> Result<(), Trouble> {
     Err(Trouble::new(what, format!("there is no program {missing} on this machine"), mend))
 }
 
-/// Whether a tier has real systems, and none of the bundled designs.
+/// This program as the keeper of a local node.
+pub fn keeper() -> Result<[OsString; 2], Trouble> {
+    let program = std::env::current_exe();
+    let lost = |error| Trouble::new("finding this program's own file", error, "start it by its full path");
+    Ok([program.map_err(lost)?.into(), "keep".into()])
+}
+
+/// Whether a tier has real systems, and none of the bundled designs; see [`bears`].
 pub fn real(tier: Tier) -> bool {
     matches!(tier, Tier::Netns | Tier::Url)
+}
+
+/// The tier by which it is known what a system bears. Processes of this machine may be the bundled store's or a real system's, and a
+/// real system bears there what it does in namespaces.
+pub fn bears(name: &str, tier: Tier, given: &GivenTexts) -> Tier {
+    match tier {
+        Tier::Local if !given.is_empty() || choose(name).is_some() => Tier::Netns,
+        tier => tier,
+    }
 }

@@ -1,7 +1,8 @@
 //! How long it takes to set up, cut and take down nodes: `cargo run --release -p perjury-hosts --example times [NODES]`.
 #![allow(clippy::disallowed_methods)] // It measures.
 
-use hosts::netns::{Netns, reexec_if_needed, state_dir};
+use hosts::netns::{Netns, reexec_if_needed};
+use hosts::registry::state_dir;
 use hosts::{Daemon, Endpoint, Host};
 use std::time::{Duration, Instant};
 

@@ -3,8 +3,7 @@
 //! Everything here is synchronous, and every claim is read back: a paused daemon shows as stopped in `/proc`, a killed one has
 //! been reaped, a cut counts the packets that it dropped.
 
-use crate::error::Result;
-use rustix::process::{Pid, Signal, kill_process_group};
+use crate::error::{Error, Result};
 use std::ffi::OsString;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpStream};
@@ -82,6 +81,24 @@ impl Daemon {
         let args = args.into_iter().map(Into::into).collect();
         Daemon { name: name.into(), program: program.into(), args, env: Vec::new() }
     }
+}
+
+impl Daemon {
+    /// Complains about a name that cannot be one, and where one of that name runs.
+    pub(crate) fn may_start(&self, node: usize, alive: bool) -> Result<()> {
+        let plain = |letter: char| letter.is_ascii_alphanumeric() || letter == '-' || letter == '_';
+        let (why, mend) = match self.name.chars().all(plain) && !self.name.is_empty() {
+            false => ("its name must be letters, digits, - and _", "give it another name"),
+            true if alive => ("one of that name runs there", "stop it first, or give this one another name"),
+            true => return Ok(()),
+        };
+        Err(Error::new(format!("cannot start {} on {}", self.name, name(node)), why, mend))
+    }
+}
+
+/// What a node is called, by itself and by others.
+pub(crate) fn name(node: usize) -> String {
+    format!("n{}", node + 1)
 }
 
 /// How a daemon that was asked to stop has ended.
@@ -172,6 +189,8 @@ pub(crate) enum Way {
     Plain,
     /// From within this network namespace, which a process holds in a pid namespace of its own.
     Netns { network: std::sync::Weak<std::os::fd::OwnedFd>, holder: u32 },
+    /// From an address of this machine, through the proxies.
+    Local(crate::local::Place),
 }
 
 impl Dialer {
@@ -196,6 +215,7 @@ impl Dialer {
                 command.args(["--net", "--pid", "--target", &holder.to_string(), "--"]);
                 command
             }
+            Way::Local(place) => place.command()?,
         };
         let path = std::env::var_os("PATH").unwrap_or_else(|| crate::tool::PATH.into());
         command.env_clear().env("PATH", path).env("LANG", "C.UTF-8").process_group(0);
@@ -210,17 +230,15 @@ impl Dialer {
                 let namespace = network.upgrade().ok_or_else(|| io::Error::other("the host was closed"))?;
                 crate::netns::inside(&namespace, || TcpStream::connect_timeout(&to, timeout))?
             }
+            Way::Local(place) => place.connect(to, timeout)?,
         };
         stream.set_nodelay(true)?;
         Ok(stream)
     }
 }
 
-/// Ends what [`Dialer::command`] has begun, and all of its process group, and reaps it.
+/// Ends what [`Dialer::command`] has begun, with all that descends from it, and reaps it.
 pub fn end_command(child: &mut Child) {
-    // It leads a group of its own, which nobody else is in; where it has ended already there is nothing left to signal.
-    if let Ok(None) = child.try_wait() {
-        let _ = kill_process_group(Pid::from_child(child), Signal::KILL);
-    }
-    let _ = child.wait();
+    // It leads a group of its own, which nobody else is in; nothing else can go wrong with a child of our own.
+    let _ = crate::process::end(child);
 }

@@ -9,9 +9,12 @@ mod clock;
 pub mod error;
 mod given;
 pub mod host;
+pub mod local;
 pub mod netns;
 pub mod probe;
 pub mod process;
+pub mod registry;
+mod service;
 mod tool;
 
 pub use child::{Child, Nursery};

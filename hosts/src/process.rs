@@ -1,11 +1,16 @@
 //! What the kernel says about processes, by their numbers: `/proc`, signals, and the signal at a parent's death.
 
 use rustix::process::{
-    Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal, set_parent_process_death_signal,
+    Pid, PidfdFlags, Signal, kill_process, kill_process_group, pidfd_open, pidfd_send_signal,
+    set_parent_process_death_signal,
 };
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::PathBuf;
+use std::process::Child;
+use std::thread;
+use std::time::Duration;
 
 /// What a process is doing, as `/proc` shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,8 +67,57 @@ pub(crate) fn all() -> impl Iterator<Item = u32> {
 
 /// The first process whose parent is this one.
 pub(crate) fn child_of(parent: u32) -> Option<u32> {
-    let parent = parent.to_string();
-    all().find(|pid| stat(&format!("/proc/{pid}/stat")).is_some_and(|fields| fields.get(1) == Some(&parent)))
+    all().find(|pid| parent_of(*pid) == Some(parent))
+}
+
+/// The number of a process's parent.
+pub(crate) fn parent_of(pid: u32) -> Option<u32> {
+    stat(&format!("/proc/{pid}/stat"))?.get(1)?.parse().ok()
+}
+
+/// Whatever descends from a process and has not ended. Who loses a parent while this is asked may be missing: ask until it is so twice.
+pub(crate) fn below(root: u32) -> Vec<u32> {
+    let mut children: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+    for pid in all() {
+        if let Some(parent) = parent_of(pid) {
+            children.entry(parent).or_default().push(pid);
+        }
+    }
+    let (mut found, mut next) = (Vec::new(), vec![root]);
+    while let Some(pid) = next.pop() {
+        let children = children.remove(&pid).unwrap_or_default();
+        found.extend(&children);
+        next.extend(children);
+    }
+    found.retain(|pid| matches!(state(*pid), State::Running | State::Stopped));
+    found
+}
+
+/// Whether a process descends from another one.
+pub(crate) fn is_below(pid: u32, root: u32) -> bool {
+    std::iter::successors(parent_of(pid), |pid| parent_of(*pid)).any(|ancestor| ancestor == root)
+}
+
+/// Sends `SIGKILL` to whatever descends from a process. False if there was nobody.
+pub(crate) fn kill_below(root: u32) -> io::Result<bool> {
+    let below = below(root);
+    for pid in &below {
+        signal_if(*pid, Signal::KILL, |pid| is_below(pid, root))?;
+    }
+    Ok(!below.is_empty())
+}
+
+/// Ends a child that leads a process group, the rest of that group, and whatever descends from the child; reaps the child.
+pub(crate) fn end(child: &mut Child) -> io::Result<()> {
+    // Where it has ended already there is nothing left to signal.
+    while child.try_wait()?.is_none() {
+        if !kill_below(child.id())? {
+            kill_process_group(Pid::from_child(child), Signal::KILL)?;
+            break;
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+    child.wait().map(drop)
 }
 
 /// The name of the namespace that a process is in, such as `pid:[4026531836]` for `pid`.
@@ -112,6 +166,32 @@ mod tests {
         assert!(threads(pid).len() >= 2, "the test's thread is not the first one");
         assert!(began(pid).is_some() && all().any(|one| one == pid));
         assert_eq!(namespace(pid, "pid"), namespace(pid, "pid_for_children"));
+    }
+
+    #[test]
+    fn what_descends_from_a_process_is_found_and_ended_with_it() {
+        use std::os::unix::process::CommandExt;
+        let mut command = std::process::Command::new("sh");
+        let mut child = command.args(["-c", "setsid sleep 600 & sleep 600; :"]).process_group(0).spawn().unwrap();
+        let mut family = Vec::new();
+        while family.len() < 2 {
+            family = below(child.id());
+            thread::sleep(Duration::from_millis(1));
+        }
+        assert!(family.iter().all(|pid| is_below(*pid, child.id()) && is_below(*pid, std::process::id())));
+        assert!(!is_below(child.id(), family[0]));
+        end(&mut child).unwrap();
+        // Who is left behind is reaped by the first process of all.
+        let ended = || family.iter().all(|pid| matches!(state(*pid), State::Zombie | State::Gone));
+        assert!(
+            (0..10_000).any(|_| ended() || {
+                thread::sleep(Duration::from_millis(1));
+                false
+            }),
+            "{family:?}"
+        );
+        assert_eq!(state(child.id()), State::Gone);
+        end(&mut child).unwrap();
     }
 
     #[test]

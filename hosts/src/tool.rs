@@ -1,7 +1,7 @@
 //! Programs that are called and waited for: `ip`, `nft`, `unshare`, and the commands that somebody runs on a node.
 
 use crate::error::{Error, Result};
-use rustix::process::{Pid, Signal, kill_process_group};
+use crate::process;
 use std::io::{self, Read, Write};
 use std::process::{Command, Output, Stdio};
 use std::sync::mpsc;
@@ -51,7 +51,7 @@ fn output(program: &str, arguments: &[&str], input: &str) -> io::Result<Output> 
     child.wait_with_output()
 }
 
-/// Runs a command to its end. When patience runs out its process group, which it must lead, is killed, and there is no output.
+/// Runs a command to its end. When patience runs out its process group, which it must lead, is killed with all that descends from it, and there is no output.
 pub(crate) fn within(mut command: Command, patience: Duration) -> io::Result<Option<Output>> {
     let began = Instant::now();
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
@@ -69,8 +69,7 @@ pub(crate) fn within(mut command: Command, patience: Duration) -> io::Result<Opt
         (Some((stdout, stderr)), Some(status)) => Ok(Some(Output { status, stdout: stdout?, stderr: stderr? })),
         _ => {
             if status.is_none() {
-                kill_process_group(Pid::from_child(&child), Signal::KILL)?;
-                child.wait()?;
+                process::end(&mut child)?;
             }
             Ok(None)
         }

@@ -4,7 +4,7 @@
 mod common;
 
 use common::eventually;
-use hosts::netns::gc;
+use hosts::registry::gc;
 use hosts::{State, process};
 use std::collections::BTreeSet;
 use std::ffi::OsString;

@@ -7,16 +7,21 @@ use harness::Exit;
 pub fn doctor() -> Result<Exit, Failure> {
     println!("perjury {} (build {})", env!("CARGO_PKG_VERSION"), crate::build::hash());
     println!("sim    ok       needs nothing of the machine");
-    let probes = hosts::probe(&std::env::current_dir().unwrap_or_else(|_| std::env::temp_dir()));
+    let mut probes = hosts::probe(&std::env::current_dir().unwrap_or_else(|_| std::env::temp_dir()));
+    probes.push(hosts::local::probe(&hosts::registry::state_dir(), &crate::systems::keeper()?));
     let ready = probes.iter().all(|finding| finding.ok);
     println!("local  {}", if ready { "ok" } else { "not ready" });
     for finding in &probes {
         println!("  {} {}: {}", if finding.ok { "+" } else { "-" }, finding.name, finding.detail);
     }
-    let probes = hosts::netns::probe(&hosts::netns::state_dir());
+    let probes = hosts::netns::probe(&hosts::registry::state_dir());
     println!(
         "netns  {}",
-        if probes.iter().all(|finding| finding.ok) { "ok" } else { "not ready; real databases need it" }
+        if probes.iter().all(|finding| finding.ok) {
+            "ok"
+        } else {
+            "not ready; real databases run with --tier local, where links lose no packets"
+        }
     );
     for finding in &probes {
         println!("  {} {}: {}", if finding.ok { "+" } else { "-" }, finding.name, finding.detail);

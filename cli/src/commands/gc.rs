@@ -6,7 +6,7 @@ use harness::{Exit, Trouble};
 /// Removes it, and says what that was.
 pub fn gc() -> Result<Exit, Failure> {
     databases::bundled::sweep(&default_out());
-    let removed = hosts::netns::gc(&hosts::netns::state_dir());
+    let removed = hosts::registry::gc(&hosts::registry::state_dir());
     let removed = removed.map_err(|error| Trouble::new(error.what, error.why, error.mend))?;
     match removed.as_slice() {
         [] => println!("nothing was left"),

@@ -74,6 +74,13 @@ enum Command {
     /// A node of a cluster of real processes: started by the controller, never by a person
     #[command(hide = true)]
     Node,
+    /// Runs a program of a local node and ends with it all that it forks: started by the controller, never by a person
+    #[command(hide = true)]
+    Keep {
+        /// For the keeper.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        words: Vec<std::ffi::OsString>,
+    },
 }
 
 /// Why a command ended without an answer.
@@ -124,6 +131,7 @@ pub fn dispatch(arguments: Perjury) -> u8 {
         }
         Command::Man => man(),
         Command::Node => return databases::bundled::node_main() as u8,
+        Command::Keep { words } => return hosts::local::keep(words.into_iter()),
     };
     match result {
         Ok(exit) => exit as u8,

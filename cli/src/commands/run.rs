@@ -39,7 +39,7 @@ pub struct Arguments {
     /// Deliberate bugs to switch on in it, separated by commas (`perjury list switches`)
     #[arg(long = "switch", value_delimiter = ',')]
     switches: Vec<String>,
-    /// Where the nodes live; sim for a design and netns for a database without
+    /// Where the nodes live; sim for a design and netns for a database without, which can live in local too
     #[arg(long, value_enum)]
     tier: Option<TierName>,
     /// What clients ask (`perjury list workloads`)
@@ -88,7 +88,7 @@ pub struct Arguments {
 enum TierName {
     /// Virtual time, one thread, the same bytes for the same seed
     Sim,
-    /// Real processes on this machine
+    /// Real processes on this machine, of a bundled design or a real database; needs no privileges
     Local,
     /// Real databases, each node in namespaces of its own on this machine
     Netns,

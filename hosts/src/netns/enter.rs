@@ -23,7 +23,7 @@ pub(crate) fn inside<T: Send>(namespace: &OwnedFd, f: impl FnOnce() -> io::Resul
 }
 
 /// Tells the program that comes back as root of its own user namespace that it has been there, and whose it is.
-pub(super) const MARK: &str = "PERJURY_IN_USER_NAMESPACE";
+pub(crate) const MARK: &str = "PERJURY_IN_USER_NAMESPACE";
 
 /// Makes sure that this process may create namespaces: nothing where it may already; otherwise this program begins again, under the
 /// same process id and with the same arguments, as root of a user namespace. Call it first in `main`, before anything has been

@@ -2,25 +2,22 @@
 //!
 //! The switch between them lives in a namespace of its own, and so does the clients' side: the machine's own network never has one
 //! of these addresses. Nothing has a name outside. Whatever way a controller ends, the kernel takes its namespaces down with it,
-//! and [`gc`] has only directories to remove.
+//! and [`gc`](crate::registry::gc) has only directories to remove.
 
 mod enter;
-mod registry;
+mod findings;
 mod service;
 mod space;
 mod switch;
 
-mod findings;
-
-pub(crate) use enter::inside;
+pub(crate) use enter::{MARK, inside};
 pub use enter::{possible, possible_somehow, reexec_if_needed};
 pub use findings::probe;
-pub use registry::{gc, state_dir};
 
 use crate::error::{Error, Result, file, machine};
-use crate::host::{Abilities, Ability, Daemon, Dialer, Endpoint, Host, Stopped, Way};
-use registry::Entry;
-use service::Service;
+use crate::host::{Abilities, Ability, Daemon, Dialer, Endpoint, Host, Stopped, Way, name};
+use crate::registry::Entry;
+use crate::service::Service;
 use space::{Coming, Space};
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -52,7 +49,7 @@ pub struct Netns {
 }
 
 impl Netns {
-    /// Sets up so many nodes, at most 200. The run registers below `state`, usually [`state_dir`], where its directories are.
+    /// Sets up so many nodes, at most 200. The run registers below `state`, usually [`state_dir`](crate::registry::state_dir), where its directories are.
     pub fn up(nodes: usize, state: &Path) -> Result<Netns> {
         if !(1..=MOST_NODES).contains(&nodes) {
             return Err(Error::new(
@@ -121,11 +118,6 @@ impl Netns {
             Endpoint::Clients => CLIENTS,
         }
     }
-}
-
-/// What a node is called, by itself and by others.
-fn name(node: usize) -> String {
-    format!("n{}", node + 1)
 }
 
 fn number(node: usize) -> Ipv4Addr {
@@ -197,18 +189,10 @@ impl Host for Netns {
     }
 
     fn start(&mut self, node: usize, daemon: &Daemon) -> Result<()> {
-        let refuse = |why: &str, mend: &str| {
-            Err(Error::new(format!("cannot start {} on {}", daemon.name, name(node)), why, mend))
-        };
-        let plain = |letter: char| letter.is_ascii_alphanumeric() || letter == '-' || letter == '_';
-        if daemon.name.is_empty() || !daemon.name.chars().all(plain) {
-            return refuse("its name must be letters, digits, - and _", "give it another name");
-        }
-        if self.alive(node, &daemon.name)? {
-            return refuse("one of that name runs there", "stop it first, or give this one another name");
-        }
+        let alive = self.alive(node, &daemon.name)?;
+        daemon.may_start(node, alive)?;
         let log = self.log(node, &daemon.name);
-        let service = Service::start(self.space(node)?, &self.dirs[node], daemon, &log)?;
+        let service = service::start(self.space(node)?, &self.dirs[node], daemon, &log)?;
         self.services.insert((node, daemon.name.clone()), service);
         Ok(())
     }

@@ -65,6 +65,7 @@ fn play() {
         ["echo", address] => echo(address),
         ["clock"] => clock(),
         ["controller", state, end] => controller(Path::new(state), end),
+        ["local-controller", state, keeper] => local_controller(Path::new(state), keeper),
         _ => panic!("nobody knows the role {role}"),
     }
 }
@@ -124,6 +125,19 @@ fn controller(state: &Path, end: &str) {
         "exit" => std::process::exit(0), // Nothing is dropped.
         _ => unreachable!(),
     }
+}
+
+/// Sets up a local node with a daemon that has forked, and one that is paused; tells their numbers, and waits to be killed.
+fn local_controller(state: &Path, keeper: &str) {
+    use hosts::Host;
+    let mut host = hosts::local::Local::up(1, state, &[keeper.into()]).unwrap();
+    host.start(0, &Daemon::new("forks", "sh", ["-c", "setsid sleep 600 & wait"])).unwrap();
+    host.start(0, &Daemon::new("paused", "sleep", ["600"])).unwrap();
+    eventually("all are there", || host.pids(0, "forks").unwrap().len() == 2);
+    assert!(host.pause(0, "paused").unwrap());
+    let pids = [host.pids(0, "forks").unwrap(), host.pids(0, "paused").unwrap()].concat();
+    println!("up with {}", pids.iter().map(u32::to_string).collect::<Vec<_>>().join(" "));
+    io::stdin().read_line(&mut String::new()).unwrap();
 }
 
 /// Waits, for half a minute at most, until it is so.

@@ -1,7 +1,7 @@
 //! Which runs there are, alive and dead: a directory and a locked file each, below one directory of the user.
 //!
-//! Namespaces need no list, since the kernel ends them with their controller. What can be left are directories and, where somebody
-//! else kept a holder's pipe open, holders.
+//! What lives in namespaces needs no list, since the kernel ends it with its controller; keepers of other nodes see that end and do the
+//! same. What can be left are directories, and holders whose pipe somebody else kept open.
 
 use crate::error::{Error, Result, file};
 use crate::process::{self, State};
@@ -11,13 +11,15 @@ use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 /// Below it, `NAME/` belongs to the run that holds the lock on `NAME.lock`; the lock's text lists its holders.
 const LOCK: &str = "lock";
 
 /// A run that lives. Dropping it removes its directory.
 #[derive(Debug)]
-pub(super) struct Entry {
+pub(crate) struct Entry {
     /// The run's directory.
     pub dir: PathBuf,
     lock: PathBuf,
@@ -26,7 +28,7 @@ pub(super) struct Entry {
 
 /// Where runs of this user register unless told otherwise: `/var/tmp/perjury-UID`, on a disk.
 pub fn state_dir() -> PathBuf {
-    let outside = env::var(super::enter::MARK).unwrap_or_else(|_| rustix::process::getuid().as_raw().to_string());
+    let outside = env::var(crate::netns::MARK).unwrap_or_else(|_| rustix::process::getuid().as_raw().to_string());
     Path::new("/var/tmp").join(format!("perjury-{outside}"))
 }
 
@@ -119,6 +121,10 @@ pub fn gc(state: &Path) -> Result<Vec<String>> {
                 line.split_once(' ').and_then(|(pid, began)| Some((pid.parse().ok()?, began.parse::<u64>().ok()?)));
             let Some((pid, began)) = numbers else { continue };
             let still = |pid| process::began(pid) == Some(began) && process::state(pid) != State::Zombie;
+            // A keeper that is still at work must not go before those whom it keeps.
+            while still(pid) && process::kill_below(pid).unwrap_or(false) {
+                thread::sleep(Duration::from_millis(1));
+            }
             let killed = process::signal_if(pid, Signal::KILL, still);
             if killed.is_ok_and(|killed| killed) {
                 removed.push(format!("process {pid}"));
