@@ -12,6 +12,8 @@ pub mod host;
 pub mod netns;
 pub mod probe;
 pub mod process;
+#[cfg(feature = "ssh")]
+pub mod ssh;
 mod tool;
 
 pub use child::{Child, Nursery};

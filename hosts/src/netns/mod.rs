@@ -16,6 +16,8 @@ pub(crate) use enter::inside;
 pub use enter::{possible, possible_somehow, reexec_if_needed};
 pub use findings::probe;
 pub use registry::{gc, state_dir};
+#[cfg(feature = "ssh")]
+pub(crate) use switch::packets;
 
 use crate::error::{Error, Result, file, machine};
 use crate::host::{Abilities, Ability, Daemon, Dialer, Endpoint, Host, Stopped, Way};

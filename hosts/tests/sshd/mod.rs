@@ -1,0 +1,119 @@
+//! Machines with an SSH server, for tests: nodes in namespaces, each with `sshd`, a disk of its own for runs, and nothing of this
+//! machine's configuration.
+#![allow(dead_code)] // Each test binary uses its part.
+
+use hosts::netns::Netns;
+use hosts::{Daemon, Dialer, Endpoint, Host};
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+/// Where the servers listen.
+pub const PORT: u16 = 2222;
+const LONG: Duration = Duration::from_secs(30);
+
+/// Machines that can be entered by SSH from the side of the clients.
+pub struct Machines {
+    pub netns: Netns,
+    nodes: usize,
+    folder: tempfile::TempDir,
+}
+
+/// What a test needs besides nodes: the first of these programs that is missing.
+pub fn missing() -> Option<String> {
+    let there = |program: &&str| ["/usr/sbin", "/usr/bin"].iter().any(|dir| Path::new(dir).join(program).exists());
+    let missing = ["sshd", "ssh-keygen"].into_iter().find(|program| !there(program));
+    missing.map(|program| format!("there is no program {program}"))
+}
+
+impl Machines {
+    pub fn up(nodes: usize) -> Machines {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = |name: &str| folder.path().join(name);
+        for key in ["host", "user", "stranger"] {
+            let made = Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(path(key)).status();
+            assert!(made.expect("ssh-keygen is there").success());
+        }
+        fs::copy(path("user.pub"), path("authorized")).expect("there is room");
+        let [state, runs] = ["state", "runs"].map(path);
+        fs::create_dir(&runs).expect("there is room");
+        let config = format!(
+            "Port {PORT}\nListenAddress 0.0.0.0\nHostKey {}\nPidFile none\nAuthorizedKeysFile {}\nStrictModes no\nUsePAM no\n\
+             PasswordAuthentication no\nKbdInteractiveAuthentication no\nUseDNS no\n",
+            path("host").display(),
+            path("authorized").display()
+        );
+        fs::write(path("sshd_config"), config).expect("there is room");
+
+        let mut netns = Netns::up(nodes, &state).expect("nodes can be made");
+        let sshd = Daemon::new("sshd", "/usr/sbin/sshd", ["-D", "-e", "-f", path("sshd_config").to_str().unwrap()]);
+        for node in 0..nodes {
+            // A place for the server, and a disk that the controller does not see.
+            let mounts =
+                "mount -t tmpfs tmpfs /run && mkdir -m 755 /run/sshd && mount -t tmpfs -o mode=1777 tmpfs \"$0\"";
+            let done = netns.run(node, &["sh", "-c", mounts, runs.to_str().unwrap()], LONG).unwrap();
+            assert!(done.status.success(), "{done:?}");
+            netns.start(node, &sshd).unwrap();
+            let (began, to) = (Instant::now(), SocketAddr::new(netns.address(node), PORT));
+            while netns.connect(Endpoint::Clients, to, Duration::from_secs(1)).is_err() {
+                assert!(began.elapsed() < LONG, "{}", fs::read_to_string(netns.log(node, "sshd")).unwrap_or_default());
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        }
+        let machines = Machines { netns, nodes, folder };
+        machines.know(&fs::read_to_string(machines.path("host.pub")).expect("it was made"));
+        machines
+    }
+
+    /// A file of the test.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Where runs keep what they have on a machine, and the controller its copies.
+    pub fn runs(&self) -> PathBuf {
+        self.path("runs")
+    }
+
+    /// Writes down that each machine has this key.
+    pub fn know(&self, key: &str) {
+        let line = |node| format!("[{}]:{PORT} {key}\n", self.netns.address(node));
+        fs::write(self.path("known_hosts"), (0..self.nodes).map(line).collect::<String>()).expect("there is room");
+    }
+
+    /// The hosts file.
+    pub fn file(&self) -> String {
+        let mut text = format!(
+            "known_hosts = \"{}\"\nkey = \"{}\"\nuser = \"root\"\nport = {PORT}\ndirectory = \"{}\"\n",
+            self.path("known_hosts").display(),
+            self.path("user").display(),
+            self.runs().display()
+        );
+        for node in 0..self.nodes {
+            text += &format!("[[node]]\naddress = \"{}\"\n", self.netns.address(node));
+        }
+        text
+    }
+
+    /// From where the servers are reached.
+    pub fn dialer(&self) -> Dialer {
+        self.netns.dialer(Endpoint::Clients)
+    }
+
+    /// What runs have left on the machines, a line each: files, tables, and processes that `sshd` itself is none of.
+    pub fn left(&self) -> Vec<String> {
+        let look = "ls -A \"$0\"; nft list tables; for p in /proc/[0-9]*; do tr '\\0' ' ' <$p/cmdline; echo; done \
+                    | grep -E '[p]erjury-(agent|keeper)|[e]tcd --|[s]leep 60|[c]ommon::play'";
+        let mut left = Vec::new();
+        for node in 0..self.nodes {
+            let said = self.netns.run(node, &["sh", "-c", look, self.runs().to_str().unwrap()], LONG).unwrap();
+            let said = String::from_utf8_lossy(&said.stdout).into_owned();
+            left.extend(said.lines().map(|line| format!("n{}: {line}", node + 1)));
+        }
+        let here = fs::read_dir(self.runs()).expect("it is there").flatten();
+        left.extend(here.map(|entry| format!("here: {}", entry.path().display())));
+        left
+    }
+}
