@@ -11,7 +11,8 @@ use sshd::Machines;
 use std::fs;
 use std::net::SocketAddr;
 use std::process::Command;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 const LONG: Duration = Duration::from_secs(30);
 const SHORT: Duration = Duration::from_millis(300);
@@ -172,5 +173,58 @@ fn a_login_that_fails_says_which_key_of_which_user_and_what_would_do() {
     assert!(error.what.contains("/proc"), "{error}");
     let error = up(&machines, &machines.file(), 2).err().expect("there is one");
     assert!(error.why.contains("has 1"), "{error}");
+    let text = machines.file() + "sudo = true\n";
+    machines.program("sudo", "echo 'sudo: a password is required' >&2; exit 1");
+    let error = up(&machines, &text, 1).err().expect("nobody types a password");
+    assert!(error.why.contains("a password is required") && error.mend.contains("asks for no password"), "{error}");
+    machines.program("sudo", "[ \"$1\" = -n ] && shift && exec \"$@\"");
+    up(&machines, &text, 1).unwrap().close().unwrap();
+    assert_eq!(machines.left(), [""; 0]);
+}
+
+#[test]
+fn where_there_are_no_namespaces_forks_are_found_all_the_same() {
+    if skipped() {
+        return;
+    }
+    let machines = Machines::up(1);
+    machines.program("unshare", "exit 1");
+    let mut host = up(&machines, &machines.file(), 1).unwrap();
+    let forks = hosts::Daemon::new("forks", "sh", ["-c", "sleep 601 & setsid sleep 602 & sleep 603"]);
+    for _ in 0..2 {
+        host.start(0, &forks).unwrap();
+        eventually("it has forked", || host.pids(0, "forks").unwrap().len() == 4);
+        assert!(host.pause(0, "forks").unwrap() && host.resume(0, "forks").unwrap());
+        assert!(host.kill(0, "forks").unwrap().is_some());
+        assert!(!machines.left().iter().any(|line| line.contains("sleep 60")));
+    }
+    host.start(0, &forks).unwrap();
+    assert_eq!(host.stop(0, "forks", LONG).unwrap(), Stopped::Asked);
+    host.start(0, &forks).unwrap();
+    eventually("it has forked", || host.pids(0, "forks").unwrap().len() == 4);
+    host.close().unwrap();
+    assert_eq!(machines.left(), [""; 0]);
+}
+
+#[test]
+fn a_machine_that_hears_no_more_of_its_controller_cleans_up_by_itself() {
+    if skipped() {
+        return;
+    }
+    let mut machines = Machines::up(1);
+    let mut host = up(&machines, &machines.file(), 1).unwrap();
+    host.start(0, &hosts::Daemon::new("sleep", "sleep", ["601"])).unwrap();
+    let there = |machines: &Machines| machines.left().iter().filter(|line| line.starts_with("n1: ")).count();
+    assert!(there(&machines) > 3, "{:?}", machines.left());
+    // Nobody is told that the connection has ended.
+    machines.netns.cut(&[(Endpoint::Clients, Endpoint::Node(0)), (Endpoint::Node(0), Endpoint::Clients)]).unwrap();
+    let began = Instant::now();
+    while there(&machines) > 0 {
+        assert!(began.elapsed() < LONG * 5, "{:?}", machines.left());
+        thread::sleep(SHORT);
+    }
+    machines.netns.cut(&[]).unwrap();
+    let error = host.close().unwrap_err();
+    assert!(error.what.contains("n1, root@10.77.0.1:2222"), "{error}");
     assert_eq!(machines.left(), [""; 0]);
 }

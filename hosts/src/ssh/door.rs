@@ -3,10 +3,12 @@
 use super::file::{HostsFile, Machine, home};
 use crate::error::{Error, Result};
 use crate::host::Dialer;
-use ssh2::{CheckResult, HashType, KnownHostFileKind, Session};
+use ssh2::{CheckResult, HashType, KnownHostFileKind, KnownHosts, MethodType, Session};
+use std::fs;
+use std::io;
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::path::PathBuf;
-use std::sync::Mutex;
+use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
 /// How one gets into one machine, as often as one likes.
@@ -21,6 +23,8 @@ pub(super) struct Door {
     via: Dialer,
     /// One at a time goes through: a server drops some of those who come all at once.
     turn: Mutex<()>,
+    /// The kinds of key that are known of the machine.
+    kinds: OnceLock<Vec<String>>,
 }
 
 /// A session, and the socket that it goes through.
@@ -39,6 +43,7 @@ impl Door {
             machine,
             via,
             turn: Mutex::new(()),
+            kinds: OnceLock::new(),
         }
     }
 
@@ -74,28 +79,61 @@ impl Door {
         let socket = stream.try_clone().map_err(|error| no_way(error.to_string()))?;
         session.set_tcp_stream(stream);
         session.set_timeout(millis(patience));
+        let known = self.known(&session)?;
+        self.prefer(&session, &known);
         session.handshake().map_err(|error| no_way(format!("its server does not shake hands: {error}")))?;
-        self.recognise(&session)?;
+        self.recognise(&session, &known)?;
         self.log_in(&session)?;
         session.set_keepalive(true, self.keep_alive.as_secs() as u32);
         session.set_timeout(millis(self.timeout));
         Ok(Entered { session, socket })
     }
 
+    /// The keys that are known. Lines that libssh2 does not understand are none.
+    fn known(&self, session: &Session) -> Result<KnownHosts> {
+        let unreadable =
+            |error: String| self.error("cannot be recognised", error, format!("see to {}", self.known_hosts.display()));
+        let mut known = session.known_hosts().map_err(|error| unreadable(error.to_string()))?;
+        let text = match fs::read_to_string(&self.known_hosts) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+            text => text.map_err(|error| unreadable(error.to_string()))?,
+        };
+        for line in text.lines() {
+            let _ = known.read_str(line, KnownHostFileKind::OpenSSH);
+        }
+        Ok(known)
+    }
+
+    /// Asks for a key of a kind that is known of this machine: it has several, and another one would look like another machine's.
+    fn prefer(&self, session: &Session, known: &KnownHosts) {
+        let kinds = self.kinds.get_or_init(|| {
+            let keys = known.hosts().unwrap_or_default().into_iter().filter_map(|host| unbase64(host.key()));
+            // Names may be hashed, so that whose key it is must be asked.
+            let own = keys.filter(|key| matches!(self.check(known, key), CheckResult::Match));
+            own.filter_map(|key| kind(&key)).collect()
+        });
+        let Ok(mut all) = session.supported_algs(MethodType::HostKey) else { return };
+        let known = |algorithm: &str| {
+            kinds.iter().any(|kind| kind == algorithm || (kind == "ssh-rsa" && algorithm.starts_with("rsa-sha2-")))
+        };
+        all.sort_by_key(|algorithm| !known(algorithm));
+        // Where it cannot be asked for, whatever comes is compared all the same.
+        let _ = session.method_pref(MethodType::HostKey, &all.join(","));
+    }
+
+    fn check(&self, known: &KnownHosts, key: &[u8]) -> CheckResult {
+        known.check_port(&self.machine.address, self.machine.port, key)
+    }
+
     /// Goes on only with a machine whose key is known.
-    fn recognise(&self, session: &Session) -> Result<()> {
+    fn recognise(&self, session: &Session, known: &KnownHosts) -> Result<()> {
         let file = self.known_hosts.display();
         let Machine { address, port, .. } = &self.machine;
         let scan = format!("ssh-keyscan -p {port} {address} >>{file}");
         let shown = session.host_key_hash(HashType::Sha256).map(base64).unwrap_or_default();
         let shown = format!("SHA256:{}", shown.trim_end_matches('='));
-        let unreadable = |error: ssh2::Error| self.error("cannot be recognised", error, format!("see to {file}"));
-        let mut known = session.known_hosts().map_err(unreadable)?;
-        if self.known_hosts.exists() {
-            known.read_file(&self.known_hosts, KnownHostFileKind::OpenSSH).map_err(unreadable)?;
-        }
         let (key, kind) = session.host_key().unwrap_or((&[], ssh2::HostKeyType::Unknown));
-        match known.check_port(address, *port, key) {
+        match self.check(known, key) {
             CheckResult::Match => Ok(()),
             CheckResult::Mismatch => Err(self.error(
                 "SHOWS ANOTHER KEY THAN IT DID: somebody else may answer in its place, and nothing was sent",
@@ -176,4 +214,17 @@ fn millis(time: Duration) -> u32 {
 pub(super) fn base64(bytes: &[u8]) -> String {
     use ::base64::Engine;
     ::base64::engine::general_purpose::STANDARD.encode(bytes)
+}
+
+/// Back again; `None` for what is none.
+pub(super) fn unbase64(text: &str) -> Option<Vec<u8>> {
+    use ::base64::Engine;
+    ::base64::engine::general_purpose::STANDARD.decode(text).ok()
+}
+
+/// What kind of key it is: its first field, behind four bytes that say how long that is.
+fn kind(key: &[u8]) -> Option<String> {
+    let (length, rest) = key.split_first_chunk::<4>()?;
+    let name = rest.get(..u32::from_be_bytes(*length) as usize)?;
+    String::from_utf8(name.to_vec()).ok()
 }

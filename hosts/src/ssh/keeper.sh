@@ -26,15 +26,18 @@ trap 'kill -KILL $agent' HUP INT TERM
 trap : PIPE
 exec 3<&- </dev/null
 
-# Whoever has not heard of its controller for a minute has none. A connection that is gone without a word is found out so.
+# Whoever has not heard of its controller for a minute has none. A connection that is gone without a word is found out so. Naps are
+# counted, since the clock on the wall may be set.
 (
     trap 'kill $nap; exit' TERM
-    while :; do
+    silent=0
+    while [ $silent -lt 12 ]; do
         sleep 5 &
         nap=$!
         wait $nap
-        [ -n "$(find beat -mmin -1)" ] || kill -KILL $agent
+        if rm beat; then silent=0; else silent=$((silent + 1)); fi
     done
+    kill -KILL $agent
 ) >/dev/null 2>&1 &
 watch=$!
 while kill -0 $agent 2>/dev/null; do wait $agent; done 2>/dev/null

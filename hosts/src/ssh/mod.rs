@@ -17,6 +17,7 @@
 mod agent;
 mod door;
 mod file;
+mod files;
 mod guard;
 mod node;
 mod road;

@@ -1,14 +1,11 @@
-//! One machine of a run: its daemons, the files that go there, the logs that come back.
+//! One machine of a run, and its daemons.
 
 use super::agent::{Agent, Hello};
-use super::door::{Door, base64};
-use crate::error::{Result, file};
+use super::door::Door;
+use crate::error::Result;
 use crate::host::{Daemon, Stopped};
 use crate::tool;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, OpenOptions};
-use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Output};
@@ -35,9 +32,9 @@ pub(super) struct Node {
     agent: Mutex<Option<Agent>>,
     begun: Mutex<BTreeSet<String>>,
     /// What was sent there: when it had been changed here, and how long it was.
-    sent: Mutex<BTreeMap<PathBuf, (SystemTime, u64)>>,
+    pub(super) sent: Mutex<BTreeMap<PathBuf, (SystemTime, u64)>>,
     /// What is brought here, and how much of it has come.
-    followed: Mutex<BTreeMap<PathBuf, u64>>,
+    pub(super) followed: Mutex<BTreeMap<PathBuf, u64>>,
     commands: AtomicU32,
 }
 
@@ -64,7 +61,7 @@ impl Look {
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(|broken| broken.into_inner())
 }
 
@@ -284,67 +281,9 @@ impl Node {
             }
         }
     }
-
-    /// Keeps a copy here, under the same path, of a file that grows there.
-    pub fn follow(&self, path: &Path) {
-        if !self.hello.shared {
-            lock(&self.followed).entry(path.to_path_buf()).or_insert(0);
-        }
-    }
-
-    /// Brings what is new in the files that are followed. The agent hears from its controller so, too.
-    pub fn refresh(&self) -> Result<()> {
-        self.ask(&[":"])?;
-        let mut followed = lock(&self.followed);
-        for (path, come) in followed.iter_mut() {
-            let new = self.news(path, *come)?;
-            if !new.is_empty() {
-                let opened = OpenOptions::new().create(true).append(true).open(path);
-                opened.and_then(|mut copy| copy.write_all(&new)).map_err(file("write", path))?;
-                *come += new.len() as u64;
-            }
-        }
-        Ok(())
-    }
-
-    /// What a file there has behind its first bytes.
-    fn news(&self, path: &Path, from: u64) -> Result<Vec<u8>> {
-        let mut new = Vec::new();
-        loop {
-            let lines = self.ask(&["news", &text(path), &(from + new.len() as u64).to_string()])?;
-            let Some(line) = lines.first() else { return Ok(new) };
-            let unreadable = |error| self.door.error("cannot be read", error, "its `base64` must be the usual one");
-            use base64::Engine;
-            new.extend(base64::engine::general_purpose::STANDARD.decode(line).map_err(unreadable)?);
-        }
-    }
-
-    /// Sends what has been written here, below the node's directory, since it was sent.
-    fn send(&self) -> Result<()> {
-        if self.hello.shared {
-            return Ok(());
-        }
-        let mut left = vec![self.dir.clone()];
-        while let Some(path) = left.pop() {
-            let about = fs::metadata(&path).map_err(file("read", &path))?;
-            if about.is_dir() {
-                self.ask(&["mkdir", "-p", &text(&path)])?;
-                left.extend(fs::read_dir(&path).map_err(file("read", &path))?.flatten().map(|entry| entry.path()));
-                continue;
-            }
-            let state = (about.modified().map_err(file("read", &path))?, about.len());
-            if lock(&self.followed).contains_key(&path) || lock(&self.sent).get(&path) == Some(&state) {
-                continue;
-            }
-            let bytes = fs::read(&path).map_err(file("read", &path))?;
-            let mode = format!("{:o}", about.permissions().mode() & 0o777);
-            self.ask(&["put", &text(&path), &mode, &base64(&bytes)])?;
-            lock(&self.sent).insert(path, state);
-        }
-        Ok(())
-    }
 }
 
-fn text(word: impl AsRef<std::ffi::OsStr>) -> String {
+/// A word for a shell.
+pub(super) fn text(word: impl AsRef<std::ffi::OsStr>) -> String {
     word.as_ref().to_string_lossy().into_owned()
 }

@@ -6,6 +6,7 @@ use hosts::netns::Netns;
 use hosts::{Daemon, Dialer, Endpoint, Host};
 use std::fs;
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -32,18 +33,22 @@ impl Machines {
     pub fn up(nodes: usize) -> Machines {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = |name: &str| folder.path().join(name);
-        for key in ["host", "user", "stranger"] {
-            let made = Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(path(key)).status();
+        for (key, kind) in [("host", "ed25519"), ("other", "ecdsa"), ("user", "ed25519"), ("stranger", "ed25519")] {
+            let made = Command::new("ssh-keygen").args(["-q", "-t", kind, "-N", "", "-f"]).arg(path(key)).status();
             assert!(made.expect("ssh-keygen is there").success());
         }
         fs::copy(path("user.pub"), path("authorized")).expect("there is room");
-        let [state, runs] = ["state", "runs"].map(path);
-        fs::create_dir(&runs).expect("there is room");
+        let [state, runs, bin] = ["state", "runs", "bin"].map(path);
+        for dir in [&runs, &bin] {
+            fs::create_dir(dir).expect("there is room");
+        }
         let config = format!(
             "Port {PORT}\nListenAddress 0.0.0.0\nHostKey {}\nPidFile none\nAuthorizedKeysFile {}\nStrictModes no\nUsePAM no\n\
-             PasswordAuthentication no\nKbdInteractiveAuthentication no\nUseDNS no\n",
+             PasswordAuthentication no\nKbdInteractiveAuthentication no\nUseDNS no\nHostKey {}\nSetEnv PATH={}:/usr/sbin:/usr/bin:/sbin:/bin\n",
             path("host").display(),
-            path("authorized").display()
+            path("authorized").display(),
+            path("other").display(),
+            bin.display()
         );
         fs::write(path("sshd_config"), config).expect("there is room");
 
@@ -75,6 +80,13 @@ impl Machines {
     /// Where runs keep what they have on a machine, and the controller its copies.
     pub fn runs(&self) -> PathBuf {
         self.path("runs")
+    }
+
+    /// A program that whoever logs in finds before all others of its name: a shell script.
+    pub fn program(&self, name: &str, script: &str) {
+        let path = self.path("bin").join(name);
+        fs::write(&path, format!("#!/bin/sh\n{script}\n")).expect("there is room");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("it is the test's own");
     }
 
     /// Writes down that each machine has this key.
