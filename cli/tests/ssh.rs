@@ -57,6 +57,7 @@ fn etcd_on_three_machines_holds_while_its_leader_is_cut_off_and_killed_and_nothi
     fs::write(dir.path().join("hosts.toml"), machines.file()).expect("there is room");
     let words = "run --database etcd --tier ssh --hosts hosts.toml --workload register --nemesis isolate-leader+kill --time 40s";
     let (code, said) = ended(perjury(&machines, dir.path(), words));
+    println!("{said}");
     assert_eq!(code, 0, "{said}");
     assert!(said.contains("packets stopped") && said.contains("was gone after"), "{said}");
     assert_eq!(machines.left(), [""; 0]);
@@ -74,6 +75,39 @@ fn etcd_on_three_machines_holds_while_its_leader_is_cut_off_and_killed_and_nothi
     });
     hosts::end_command(&mut replay);
     eventually("the machines clean up by themselves", || machines.left().is_empty());
+}
+
+#[test]
+fn the_keys_of_an_agent_let_one_in() {
+    if skipped() {
+        return;
+    }
+    let machines = Machines::up(1);
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let (key, socket) = (machines.path("user"), dir.path().join("agent"));
+    let text = machines.file().replace(&format!("key = \"{}\"\n", key.display()), "");
+    assert!(!text.contains("key = "));
+    fs::write(dir.path().join("hosts.toml"), text).expect("there is room");
+    let mut agent =
+        Command::new("ssh-agent").arg("-D").arg("-a").arg(&socket).stdout(Stdio::null()).spawn().expect("it is there");
+    let run = || {
+        let words = "run --database etcd --tier ssh --hosts hosts.toml --nemesis calm --time 3s";
+        let mut command = perjury(&machines, dir.path(), words);
+        command.env("SSH_AUTH_SOCK", &socket);
+        ended(command)
+    };
+    eventually("the agent listens", || socket.exists());
+    let (without, said_without) = run();
+    // The stranger's key is tried first, and does not do.
+    let add =
+        |key: &str| Command::new("ssh-add").arg("-q").arg(machines.path(key)).env("SSH_AUTH_SOCK", &socket).status();
+    let added = ["stranger", "user"].map(|key| add(key).expect("it is there").success());
+    let (with, said_with) = run();
+    agent.kill().and_then(|()| agent.wait()).expect("it was running");
+    assert!(without == 70 && said_without.contains("the keys of the SSH agent cannot open"), "{said_without}");
+    assert!(added == [true, true] && with != 70 && with != 64, "{with}: {said_with}");
+    assert!(said_with.contains("report: "), "{said_with}");
+    assert_eq!(machines.left(), [""; 0]);
 }
 
 #[test]

@@ -157,7 +157,7 @@ fn a_login_that_fails_says_which_key_of_which_user_and_what_would_do() {
     let machines = Machines::up(1);
     let [right, wrong, none] = ["user", "stranger", "none"].map(|name| machines.path(name).display().to_string());
     let error = up(&machines, &machines.file().replace(&right, &wrong), 1).err().expect("it opens nothing");
-    assert!(error.why.contains(&format!("{wrong} does not open it for the user root")), "{error}");
+    assert!(error.why.contains(&format!("{wrong} cannot open it for the user root")), "{error}");
     assert!(
         error.why.contains("the server accepts: publickey") && error.mend.contains("~root/.ssh/authorized_keys"),
         "{error}"

@@ -24,6 +24,8 @@ pub(super) struct Agent {
     // After the channel, which is to be closed before it.
     entered: Entered,
     unread: Vec<u8>,
+    /// An answer did not come. If it comes late it must not be taken for that to another question.
+    lost: bool,
     name: String,
     /// What it said of itself.
     pub hello: Hello,
@@ -58,7 +60,7 @@ impl Agent {
         let words = [KEEPER, "perjury-keeper", AGENT, told.root, told.token, told.run].map(|word| quoted(word, "\n"));
         channel.exec(&format!("exec {sudo}sh -c {} \"$SSH_CONNECTION\"", words.join(" "))).map_err(failed)?;
         let hello = Hello { root: false, namespaces: false, shared: false, port: door.machine.port };
-        let mut agent = Agent { channel, entered, unread: Vec::new(), name: door.name.clone(), hello };
+        let mut agent = Agent { channel, entered, unread: Vec::new(), lost: false, name: door.name.clone(), hello };
         let mut said = Vec::new();
         loop {
             let Ok(line) = agent.line() else {
@@ -84,6 +86,9 @@ impl Agent {
 
     /// Asks: a function of the agent and its arguments. Returns the lines of its answer.
     pub fn ask(&mut self, words: &[&str]) -> Result<Vec<String>> {
+        if self.lost {
+            return Err(self.lost("it was lost before"));
+        }
         let line: Vec<String> = words.iter().map(|word| quoted(word, "'\"$nl\"'")).collect();
         let sent = self.channel.write_all(format!("{}\n", line.join(" ")).as_bytes());
         sent.map_err(|error| self.lost(error))?;
@@ -104,8 +109,8 @@ impl Agent {
 
     /// Ends it, and with it all that it has started, and waits until its directory is gone.
     pub fn end(mut self) -> Result<()> {
-        // There may be much to remove.
-        self.entered.session.set_timeout(60_000);
+        // There may be much to remove. Whoever did not answer before will not now.
+        self.entered.session.set_timeout(if self.lost { 1_000 } else { 60_000 });
         self.channel.send_eof().map_err(|error| self.lost(error))?;
         let mut said = Vec::new();
         while let Ok(line) = self.line() {
@@ -136,7 +141,8 @@ impl Agent {
         }
     }
 
-    fn lost(&self, why: impl ToString) -> Error {
+    fn lost(&mut self, why: impl ToString) -> Error {
+        self.lost = true;
         let what = format!("the connection to {} is lost", self.name);
         Error::new(
             what,

@@ -174,7 +174,7 @@ impl Door {
             let accepted = if accepted.is_empty() { "nothing" } else { &accepted };
             self.error(
                 "does not let one in",
-                format!("{with} does not open it for the user {user}: {error}; the server accepts: {accepted}"),
+                format!("{with} cannot open it for the user {user}: {error}; the server accepts: {accepted}"),
                 format!(
                     "put the public half into ~{user}/.ssh/authorized_keys there, or correct `user` and `key` in the hosts file; a key \
                      with a passphrase needs an agent: ssh-add, and no `key`"

@@ -33,6 +33,7 @@ impl Machines {
     pub fn up(nodes: usize) -> Machines {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = |name: &str| folder.path().join(name);
+        // The server has a second key that nobody knows, of a kind that is asked for first where nobody asks for another one.
         for (key, kind) in [("host", "ed25519"), ("other", "ecdsa"), ("user", "ed25519"), ("stranger", "ed25519")] {
             let made = Command::new("ssh-keygen").args(["-q", "-t", kind, "-N", "", "-f"]).arg(path(key)).status();
             assert!(made.expect("ssh-keygen is there").success());
