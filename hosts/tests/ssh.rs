@@ -199,6 +199,8 @@ fn where_there_are_no_namespaces_forks_are_found_all_the_same() {
         assert!(!machines.left().iter().any(|line| line.contains("sleep 60")));
     }
     host.start(0, &forks).unwrap();
+    // Whoever is forked after all have been asked has not been.
+    eventually("it has forked", || host.pids(0, "forks").unwrap().len() == 4);
     assert_eq!(host.stop(0, "forks", LONG).unwrap(), Stopped::Asked);
     host.start(0, &forks).unwrap();
     eventually("it has forked", || host.pids(0, "forks").unwrap().len() == 4);
