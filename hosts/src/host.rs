@@ -176,7 +176,7 @@ pub(crate) enum Way {
     Plain,
     /// From the machine of a node, by way of its SSH server.
     #[cfg(feature = "ssh")]
-    Ssh(crate::ssh::From),
+    Ssh(crate::ssh::Place),
     /// From within this network namespace, which a process holds in a pid namespace of its own.
     Netns { network: std::sync::Weak<std::os::fd::OwnedFd>, holder: u32 },
 }
@@ -214,7 +214,7 @@ impl Dialer {
         let stream = match &self.0 {
             Way::Plain => TcpStream::connect_timeout(&to, timeout)?,
             #[cfg(feature = "ssh")]
-            Way::Ssh(from) => from.connect(to, timeout)?,
+            Way::Ssh(place) => place.connect(to, timeout)?,
             Way::Netns { network, .. } => {
                 let namespace = network.upgrade().ok_or_else(|| io::Error::other("the host was closed"))?;
                 crate::netns::inside(&namespace, || TcpStream::connect_timeout(&to, timeout))?

@@ -183,6 +183,28 @@ fn a_login_that_fails_says_which_key_of_which_user_and_what_would_do() {
 }
 
 #[test]
+fn a_machine_that_has_the_controllers_own_disk_is_not_copied_to() {
+    if skipped() {
+        return;
+    }
+    let machines = Machines::up(1);
+    let shared = machines.path("shared");
+    fs::create_dir(&shared).unwrap();
+    let text = machines.file().replace(machines.runs().to_str().unwrap(), shared.to_str().unwrap());
+    let mut host = up(&machines, &text, 1).unwrap();
+    fs::write(host.dir(0).join("words"), "once\n").unwrap();
+    host.start(0, &hosts::Daemon::new("says", "sh", ["-c", "cat words; sleep 601"])).unwrap();
+    eventually("it says so", || !fs::read_to_string(host.log(0, "says")).unwrap_or_default().is_empty());
+    host.follow(0, &host.dir(0).join("words"));
+    for path in [host.log(0, "says"), host.log(0, "says"), host.dir(0).join("words")] {
+        assert_eq!(fs::read_to_string(&path).unwrap(), "once\n", "{}", path.display());
+    }
+    host.close().unwrap();
+    assert_eq!(fs::read_dir(&shared).unwrap().count(), 0);
+    assert_eq!(machines.left(), [""; 0]);
+}
+
+#[test]
 fn where_there_are_no_namespaces_forks_are_found_all_the_same() {
     if skipped() {
         return;

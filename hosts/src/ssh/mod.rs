@@ -60,12 +60,12 @@ struct Roads(Arc<[(IpAddr, Arc<Road>)]>);
 
 /// Connections from one of them, or from nowhere: then each node is dialled from its own machine, so that no cut stops it.
 #[derive(Clone, Debug)]
-pub(crate) struct From {
+pub(crate) struct Place {
     roads: Roads,
     end: Endpoint,
 }
 
-impl From {
+impl Place {
     pub fn connect(&self, to: SocketAddr, timeout: Duration) -> io::Result<TcpStream> {
         let road = match self.end {
             Endpoint::Node(node) => Some(&self.roads.0[node].1),
@@ -121,7 +121,7 @@ impl Ssh {
             .enumerate()
             .map(|(node, agent)| {
                 let (door, name) = (doors[node].clone(), names[node].clone());
-                Arc::new(Node::new(door, agent, name, roots[node].clone(), dirs[node].clone()))
+                Arc::new(Node::new(door, agent, peers[node], name, roots[node].clone(), dirs[node].clone()))
             })
             .collect();
         let roads = peers.into_iter().zip(doors.into_iter().map(|door| Arc::new(Road::new(door))));
@@ -164,7 +164,7 @@ impl Ssh {
                 let why = "the controller's own connections keep the machines in order";
                 return Err(Error::new("cannot hurt the link to the controller", why, "hurt links between nodes"));
             };
-            arriving[to].push((self.roads.0[from].0, what));
+            arriving[to].push((self.nodes[from].address, what));
         }
         side_by_side(self.nodes.iter().zip(arriving), |(node, from)| tell(node, from)).into_iter().collect()
     }
@@ -239,7 +239,7 @@ impl Host for Ssh {
         self.nodes.len()
     }
     fn address(&self, node: usize) -> IpAddr {
-        self.roads.0[node].0
+        self.node(node).address
     }
     fn reach(&mut self, node: usize, port: u16) -> Result<SocketAddr> {
         Ok(SocketAddr::new(self.address(node), port))
@@ -303,7 +303,7 @@ impl Host for Ssh {
         if let Endpoint::Node(node) = from {
             self.node(node);
         }
-        Dialer(Way::Ssh(From { roads: self.roads.clone(), end: from }))
+        Dialer(Way::Ssh(Place { roads: self.roads.clone(), end: from }))
     }
 
     fn close(&mut self) -> Result<()> {

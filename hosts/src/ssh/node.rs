@@ -6,6 +6,7 @@ use crate::error::Result;
 use crate::host::{Daemon, Stopped};
 use crate::tool;
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Output};
@@ -22,6 +23,8 @@ const MOMENT: Duration = Duration::from_millis(2);
 pub(super) struct Node {
     pub door: Arc<Door>,
     pub hello: Hello,
+    /// Its address among its peers.
+    pub address: IpAddr,
     /// The run's name on this machine, which is its table's, too.
     pub run: String,
     /// The run's directory, there and here.
@@ -66,11 +69,12 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Node {
-    pub fn new(door: Arc<Door>, agent: Agent, run: String, root: PathBuf, dir: PathBuf) -> Node {
+    pub fn new(door: Arc<Door>, agent: Agent, address: IpAddr, run: String, root: PathBuf, dir: PathBuf) -> Node {
         let hello = agent.hello.clone();
         Node {
             door,
             hello,
+            address,
             run,
             root,
             dir,

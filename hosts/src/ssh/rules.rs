@@ -23,7 +23,7 @@ pub(super) fn make(node: &Node, ports: &BTreeSet<u16>) -> Result<()> {
 
 /// Drops what comes from these peers and from no others.
 pub(super) fn cut(node: &Node, peers: &[IpAddr]) -> Result<()> {
-    let rule = |peer: &IpAddr| format!("{} counter name dropped drop", from(peer));
+    let rule = |peer: &IpAddr| format!("{} counter name dropped drop", link(peer, &node.address));
     replace(node, "cut", &peers.iter().map(rule).collect::<Vec<_>>())
 }
 
@@ -32,14 +32,15 @@ pub(super) fn lose(node: &Node, peers: &[(IpAddr, u8)]) -> Result<()> {
     let rule = |(peer, percent): &(IpAddr, u8)| {
         // What is always true nft refuses to compare.
         let share = if *percent < 100 { format!("numgen random mod 100 < {percent} ") } else { String::new() };
-        format!("{} {share}counter name lost drop", from(peer))
+        format!("{} {share}counter name lost drop", link(peer, &node.address))
     };
     replace(node, "loss", &peers.iter().map(rule).collect::<Vec<_>>())
 }
 
-fn from(peer: &IpAddr) -> String {
-    let family = if peer.is_ipv4() { "ip" } else { "ip6" };
-    format!("{family} saddr {peer}")
+/// What passes from there to here. Both are said, since a machine may have several nodes.
+fn link(peer: &IpAddr, own: &IpAddr) -> String {
+    let family = |address: &IpAddr| if address.is_ipv4() { "ip" } else { "ip6" };
+    format!("{} saddr {peer} {} daddr {own}", family(peer), family(own))
 }
 
 /// The kernel takes all of it in one moment.
