@@ -231,6 +231,29 @@ fn where_there_are_no_namespaces_forks_are_found_all_the_same() {
 }
 
 #[test]
+fn who_is_not_root_starts_and_kills_and_is_told_why_nothing_can_be_cut() {
+    if skipped() {
+        return;
+    }
+    let machines = Machines::up(1);
+    let text = machines.file().replace("\"root\"", &format!("\"{}\"", sshd::SOMEBODY));
+    let mut host = up(&machines, &text, 1).unwrap();
+    let why = host.abilities().cut.clone().expect_err("only root has tables");
+    assert!(why.contains("n1, perjurer@10.77.0.1:2222") && why.contains("`sudo = true`"), "{why}");
+    assert_eq!(host.run(0, &["id", "-u"], LONG).unwrap().stdout, b"12345\n");
+    fs::write(host.dir(0).join("words"), "sent\n").unwrap();
+    let daemon = hosts::Daemon::new("says", "sh", ["-c", "cat words; sleep 601 & setsid sleep 602"]);
+    host.start(0, &daemon).unwrap();
+    eventually("it has forked", || host.pids(0, "says").unwrap().len() == 3);
+    assert_eq!(fs::read_to_string(host.log(0, "says")).unwrap(), "sent\n");
+    assert!(host.pause(0, "says").unwrap() && host.kill(0, "says").unwrap().is_some());
+    assert!(!machines.left().iter().any(|line| line.contains("sleep 60")));
+    host.start(0, &daemon).unwrap();
+    host.close().unwrap();
+    assert_eq!(machines.left(), [""; 0]);
+}
+
+#[test]
 fn a_machine_that_hears_no_more_of_its_controller_cleans_up_by_itself() {
     if skipped() {
         return;

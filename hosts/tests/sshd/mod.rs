@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 
 /// Where the servers listen.
 pub const PORT: u16 = 2222;
+/// Somebody who may log in to the machines and is not root.
+pub const SOMEBODY: &str = "perjurer";
 const LONG: Duration = Duration::from_secs(30);
 
 /// Machines that can be entered by SSH from the side of the clients.
@@ -52,14 +54,19 @@ impl Machines {
             bin.display()
         );
         fs::write(path("sshd_config"), config).expect("there is room");
+        let users = fs::read_to_string("/etc/passwd").expect("there are users");
+        fs::write(path("passwd"), format!("{users}{SOMEBODY}:x:12345:12345::/:/bin/sh\n")).expect("there is room");
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o711)).expect("it is the test's own");
 
         let mut netns = Netns::up(nodes, &state).expect("nodes can be made");
         let sshd = Daemon::new("sshd", "/usr/sbin/sshd", ["-D", "-e", "-f", path("sshd_config").to_str().unwrap()]);
         for node in 0..nodes {
-            // A place for the server, and a disk that the controller does not see.
-            let mounts =
-                "mount -t tmpfs tmpfs /run && mkdir -m 755 /run/sshd && mount -t tmpfs -o mode=1777 tmpfs \"$0\"";
-            let done = netns.run(node, &["sh", "-c", mounts, runs.to_str().unwrap()], LONG).unwrap();
+            // A place for the server, a disk that the controller does not see, a user whom it does not have.
+            let mounts = "mount -t tmpfs tmpfs /run && mkdir -m 755 /run/sshd && mount -t tmpfs -o mode=1777 tmpfs \"$0\" \
+                          && mount --bind \"$1\" /etc/passwd";
+            let words =
+                ["sh", "-c", mounts, runs.to_str().unwrap(), path("passwd").to_str().unwrap()].map(str::to_string);
+            let done = netns.run(node, &words.each_ref().map(String::as_str), LONG).unwrap();
             assert!(done.status.success(), "{done:?}");
             netns.start(node, &sshd).unwrap();
             let (began, to) = (Instant::now(), SocketAddr::new(netns.address(node), PORT));
