@@ -78,6 +78,30 @@ fn etcd_on_three_machines_holds_while_its_leader_is_cut_off_and_killed_and_nothi
 }
 
 #[test]
+fn after_ctrl_c_what_there_is_is_judged_and_nothing_is_left() {
+    if skipped() {
+        return;
+    }
+    let machines = Machines::up(1);
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    fs::write(dir.path().join("hosts.toml"), machines.file()).expect("there is room");
+    let words = "run --database etcd --tier ssh --hosts hosts.toml --workload register --nemesis pause --time 60s";
+    let run = perjury(&machines, dir.path(), words).stdout(Stdio::piped()).spawn().expect("it starts");
+    let begun =
+        || fs::read_to_string(dir.path().join("runs/latest/history.jsonl")).unwrap_or_default().lines().count() > 20;
+    eventually("clients have asked", begun);
+    // What was spawned stands before the program, and waits for it.
+    let parent = run.id().to_string();
+    let pids = Command::new("ps").args(["--ppid", &parent, "-o", "pid="]).output().expect("ps is there").stdout;
+    let pid = String::from_utf8_lossy(&pids).trim().to_string();
+    assert!(Command::new("kill").args(["-INT", &pid]).status().expect("kill is there").success());
+    let ended = run.wait_with_output().expect("it ends");
+    assert!(ended.status.code().is_some_and(|code| code <= 3), "{ended:?}");
+    assert!(String::from_utf8_lossy(&ended.stdout).contains("report: "), "{ended:?}");
+    assert_eq!(machines.left(), [""; 0]);
+}
+
+#[test]
 fn the_keys_of_an_agent_let_one_in() {
     if skipped() {
         return;
