@@ -197,11 +197,13 @@ pub fn check(request: &Request) -> Result<(), Usage> {
             let (whom, mend) = match tier {
                 Tier::Sim | Tier::Local => ("real processes", "use --tier sim, or another nemesis"),
                 Tier::Netns => ("a real database", "partitions, kill, pause, mixed and clocks' offsets can"),
+                Tier::Ssh => ("machines that are reached by SSH", "partitions, kill, pause and mixed can"),
                 Tier::Url => ("what runs already, which is never touched", "use --nemesis calm"),
             };
             return Err(Usage(format!("{part} cannot be done to {whom}: {mend}")));
         }
     }
+    systems::place(request.tier, request.nodes, &request.given)?;
     let Request { nodes, clients, time, rate, every, .. } = *request;
     fits::size(&Size { nodes, clients, time, rate, every })?;
     fits::settings(&request.settings)?;
@@ -214,6 +216,7 @@ pub fn check_plan(plan: &Plan) -> Result<(), Usage> {
     let tier = bears(&plan.design, plan.tier, &plan.given);
     switches_of(&plan.design, tier, &plan.switches)?;
     workload(&plan.workload)?;
+    systems::place(plan.tier, plan.nodes, &plan.given)?;
     let Plan { nodes, clients, time, .. } = *plan;
     fits::size(&Size { nodes, clients, time, rate: 1.0, every: None })?;
     fits::settings(&plan.settings)?;
@@ -266,7 +269,7 @@ pub fn cluster(plan: &Plan, dir: &Path) -> Result<Box<dyn Cluster>, Trouble> {
                 .map_err(|error| Trouble::new("finding this program's own file", error, "start it by its full path"))?;
             Ok(Box::new(databases::bundled::start(plan, &executable, dir)?))
         }
-        Tier::Local | Tier::Netns | Tier::Url => systems::start(plan, dir),
+        Tier::Local | Tier::Netns | Tier::Ssh | Tier::Url => systems::start(plan, dir),
     }
 }
 

@@ -11,6 +11,7 @@ pub mod exploration;
 pub mod findings;
 pub mod fits;
 pub mod folder;
+pub mod machines;
 pub mod matrix;
 pub mod progress;
 pub mod systems;

@@ -2,9 +2,10 @@
 //! somebody's program. What is not said by names stands in the plan's `given`, so that a replay needs nothing else.
 
 use crate::assemble::{Usage, unknown};
+use crate::machines::{self, HOSTS};
 use databases::own::{Program, SystemFile, running};
 use databases::real::{Chosen, Subject, choose};
-use harness::{Cluster, Needs, Plan, Tier, Trouble};
+use harness::{Cluster, Needs, NodeId, Plan, Tier, Trouble};
 use hosts::local::Local;
 use hosts::netns::Netns;
 use hosts::registry::state_dir;
@@ -12,6 +13,7 @@ use hosts::{Given, Host, addresses};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::Path;
+use std::time::Duration;
 
 /// What a plan is given besides names.
 pub type GivenTexts = BTreeMap<String, String>;
@@ -67,6 +69,11 @@ pub fn start(plan: &Plan, dir: &Path) -> Result<Box<dyn Cluster>, Trouble> {
     let up = |error: hosts::Error| Trouble::new(error.what, error.why, error.mend);
     let host: Box<dyn Host> = match plan.given.get(URL) {
         Some(urls) => Box::new(Given::new(addresses(urls).map_err(|words| wrong(Usage(words)))?)),
+        None if plan.tier == Tier::Ssh => {
+            let host = machines::up(plan)?;
+            programs_there(plan, &*host)?;
+            host
+        }
         None => {
             programs(plan)?;
             match plan.tier {
@@ -95,9 +102,39 @@ pub fn keeper() -> Result<[OsString; 2], Trouble> {
     Ok([program.map_err(lost)?.into(), "keep".into()])
 }
 
+/// How long a machine may look for a program.
+const LOOKING: Duration = Duration::from_secs(30);
+/// Ends with 0 where there is a program of this name, also where Debian keeps those that exist in many versions.
+const LOOK: &str = r#"command -v "$0" || ls /usr/lib/postgresql/*/bin/"$0""#;
+
+/// Complains where a database's programs are missing on a machine.
+fn programs_there(plan: &Plan, host: &dyn Host) -> Result<(), Trouble> {
+    let Some(Ok(chosen)) = choose(&plan.design).filter(|_| !plan.given.contains_key(SYSTEM)) else { return Ok(()) };
+    let needed = chosen.database.needed();
+    for (node, program) in (0..host.nodes()).flat_map(|node| needed.programs.iter().map(move |program| (node, program)))
+    {
+        let looked = host.run(node, &["sh", "-c", LOOK, program], LOOKING);
+        let looked = looked.map_err(|error| Trouble::new(error.what, error.why, error.mend))?;
+        if !looked.status.success() {
+            let what = format!("{} cannot be started", plan.design);
+            let why = format!("there is no program {program} on the machine of {}", NodeId(node as u8));
+            return Err(Trouble::new(what, why, format!("install {} there", needed.packages.join(" and "))));
+        }
+    }
+    Ok(())
+}
+
+/// Complains where a tier's nodes have no place.
+pub fn place(tier: Tier, nodes: u8, given: &GivenTexts) -> Result<(), Usage> {
+    match tier {
+        Tier::Ssh => machines::check(nodes, given.get(HOSTS)),
+        _ => Ok(()),
+    }
+}
+
 /// Whether a tier has real systems, and none of the bundled designs; see [`bears`].
 pub fn real(tier: Tier) -> bool {
-    matches!(tier, Tier::Netns | Tier::Url)
+    matches!(tier, Tier::Netns | Tier::Ssh | Tier::Url)
 }
 
 /// The tier by which it is known what a system bears. Processes of this machine may be the bundled store's or a real system's, and a

@@ -79,7 +79,7 @@ fn flags_out_of_range_say_what_they_take() {
         ("run --rate NaN", "--rate takes more than 0"),
         ("run --seeds 0", "invalid value '0' for '--seeds"),
         ("run --seed 18446744073709551615 --seeds 2", "beyond the last seed"),
-        ("run --tier moon", "[possible values: sim, local, netns]"),
+        ("run --tier moon", "[possible values: sim, local, netns, ssh]"),
         ("run --nemesis power-loss --tier local", "power-loss cannot be done to real processes: use --tier sim"),
         ("run --nemesis kill+power-loss --tier local", "power-loss cannot be done to real processes"),
         ("campaign --seeds 0", "invalid value '0' for '--seeds"),
@@ -261,4 +261,15 @@ fn a_reader_that_leaves_early_is_no_failure_of_ours() {
     let output = child.wait_with_output().expect("it ends");
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(matches!(output.status.code(), Some(141 | 0)) && said.is_empty(), "{:?} {said}", output.status);
+}
+
+#[cfg(not(feature = "ssh"))]
+#[test]
+fn a_program_without_ssh_says_how_to_build_one_that_has_it() {
+    let dir = folder();
+    fs::write(dir.path().join("hosts.toml"), "").expect("written");
+    for words in ["--tier ssh", "--hosts hosts.toml", "--tier ssh --hosts hosts.toml"] {
+        let words = format!("run --database etcd {words}");
+        refused(dir.path(), &words, &["built without SSH", "cargo build --release -p perjury --features ssh"]);
+    }
 }

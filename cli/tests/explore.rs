@@ -190,6 +190,7 @@ impl Drop for Server {
 }
 
 #[test]
+#[allow(clippy::disallowed_methods)] // It waits for a real server.
 fn states_are_shown_to_a_browser_of_this_machine() {
     let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
     let port = free.local_addr().expect("bound").port();

@@ -70,6 +70,8 @@ pub enum Tier {
     Local,
     /// Real databases; each node has its own network, processes and name on this machine.
     Netns,
+    /// Real databases on machines of the user's own.
+    Ssh,
     /// A system that runs already and is only asked.
     Url,
 }

@@ -159,6 +159,10 @@ pub trait Host: Send {
     /// Where the daemon's standard output and error go. Beside the data directory, not in it, and removed by [`Host::close`].
     fn log(&self, node: usize, daemon: &str) -> PathBuf;
 
+    /// Keeps a file below the node's directory readable on this machine, under the same path, from now on. A host whose nodes have
+    /// this machine's disk has nothing to do for that.
+    fn follow(&self, _node: usize, _file: &Path) {}
+
     /// Cuts exactly these links, each from the first to the second, instead of those that were cut before: all in one moment.
     /// An empty set heals. What is under way in a connection is held back, as by loss, and arrives after the heal.
     fn cut(&mut self, pairs: &[(Endpoint, Endpoint)]) -> Result<()>;
@@ -187,6 +191,9 @@ pub struct Dialer(pub(crate) Way);
 pub(crate) enum Way {
     /// From where this program runs.
     Plain,
+    /// From the machine of a node, by way of its SSH server.
+    #[cfg(feature = "ssh")]
+    Ssh(crate::ssh::Place),
     /// From within this network namespace, which a process holds in a pid namespace of its own.
     Netns { network: std::sync::Weak<std::os::fd::OwnedFd>, holder: u32 },
     /// From an address of this machine, through the proxies.
@@ -201,14 +208,9 @@ impl Dialer {
 
     /// The beginning of a command that runs there: add a program and its arguments. It has the network of that place, the
     /// controller's files, and only `PATH` and `LANG` in its environment; where the place has processes of its own it ends with them.
-    /// See [`end_command`].
+    /// See [`end_command`]. On hosts that are other machines it runs on this one all the same, with this one's network.
     pub fn command(&self) -> io::Result<Command> {
         let mut command = match &self.0 {
-            Way::Plain => {
-                let mut command = Command::new("env");
-                command.arg("--");
-                command
-            }
             Way::Netns { network, holder } => {
                 network.upgrade().ok_or_else(|| io::Error::other("the host was closed"))?;
                 let mut command = Command::new("nsenter");
@@ -216,6 +218,11 @@ impl Dialer {
                 command
             }
             Way::Local(place) => place.command()?,
+            _ => {
+                let mut command = Command::new("env");
+                command.arg("--");
+                command
+            }
         };
         let path = std::env::var_os("PATH").unwrap_or_else(|| crate::tool::PATH.into());
         command.env_clear().env("PATH", path).env("LANG", "C.UTF-8").process_group(0);
@@ -226,6 +233,8 @@ impl Dialer {
     pub fn connect(&self, to: SocketAddr, timeout: Duration) -> io::Result<TcpStream> {
         let stream = match &self.0 {
             Way::Plain => TcpStream::connect_timeout(&to, timeout)?,
+            #[cfg(feature = "ssh")]
+            Way::Ssh(place) => place.connect(to, timeout)?,
             Way::Netns { network, .. } => {
                 let namespace = network.upgrade().ok_or_else(|| io::Error::other("the host was closed"))?;
                 crate::netns::inside(&namespace, || TcpStream::connect_timeout(&to, timeout))?

@@ -15,6 +15,8 @@ pub mod probe;
 pub mod process;
 pub mod registry;
 mod service;
+#[cfg(feature = "ssh")]
+pub mod ssh;
 mod tool;
 
 pub use child::{Child, Nursery};

@@ -51,10 +51,12 @@ pub const NEMESES: &[Nemesis] = &[
 
 /// Wherever the bundled store runs.
 const STORE_TIERS: &[Tier] = &[Tier::Sim, Tier::Local];
+/// Wherever clocks can be set.
+const CLOCK_TIERS: &[Tier] = &[Tier::Sim, Tier::Local, Tier::Netns];
 /// Everywhere.
-const ALL_TIERS: &[Tier] = &[Tier::Sim, Tier::Local, Tier::Netns];
+const ALL_TIERS: &[Tier] = &[Tier::Sim, Tier::Local, Tier::Netns, Tier::Ssh];
 /// Wherever somebody is asked, even if nothing may be done to it.
-const EVERY_TIER: &[Tier] = &[Tier::Sim, Tier::Local, Tier::Netns, Tier::Url];
+const EVERY_TIER: &[Tier] = &[Tier::Sim, Tier::Local, Tier::Netns, Tier::Ssh, Tier::Url];
 
 /// No fault, on purpose.
 const CALM: Nemesis = Nemesis {

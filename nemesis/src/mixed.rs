@@ -24,7 +24,7 @@ fn any(round: Round, shape: &Shape, rng: &mut Rng) -> Strike {
     let kinds = match shape.tier {
         Tier::Sim => 9,
         Tier::Local => 8,
-        Tier::Netns | Tier::Url => 5,
+        Tier::Netns | Tier::Ssh | Tier::Url => 5,
     };
     round.strike(match rng.below(kinds) {
         0 => Fault::Partition(Cut::Isolate(Target::Leader)),

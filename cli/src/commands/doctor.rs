@@ -26,5 +26,7 @@ pub fn doctor() -> Result<Exit, Failure> {
     for finding in &probes {
         println!("  {} {}: {}", if finding.ok { "+" } else { "-" }, finding.name, finding.detail);
     }
+    let ssh = if cfg!(feature = "ssh") { "built in; try a file of machines with --hosts" } else { "not built in" };
+    println!("ssh    {ssh} (docs/databases.md)");
     Ok(if ready { Exit::Held } else { Exit::Harness })
 }

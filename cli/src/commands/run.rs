@@ -3,6 +3,7 @@
 use super::{Failure, default_out, read, span, stop_flag};
 use crate::assemble::{Request, Usage, carry_out, judgement, plan};
 use crate::folder::{Folder, replay_command};
+use crate::machines::{self, HOSTS};
 use crate::progress::Progress;
 use crate::systems::{ADAPTER, GivenTexts, SYSTEM, URL, database};
 use clap::{Args, ValueEnum};
@@ -33,6 +34,9 @@ pub struct Arguments {
     /// Where the system runs already, a host:port for each node, joined by commas; it is asked and never touched
     #[arg(long, value_name = "ADDRESSES", conflicts_with_all = ["design", "nodes"])]
     url: Option<String>,
+    /// Machines of your own for --tier ssh: a file that says which there are, and how one gets in (docs/databases.md)
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["design", "url", "install"])]
+    hosts: Option<PathBuf>,
     /// Install first, as root, what is missing of the database's packages, or by the line that the system's file has for it
     #[arg(long)]
     install: bool,
@@ -92,6 +96,8 @@ enum TierName {
     Local,
     /// Real databases, each node in namespaces of its own on this machine
     Netns,
+    /// Real databases on machines of your own, which --hosts names
+    Ssh,
 }
 
 impl Arguments {
@@ -99,19 +105,25 @@ impl Arguments {
         let strikes = self.plan.as_deref().map(strikes).transpose()?;
         let chosen = self.database.as_deref().map(database).transpose()?;
         let own = self.system.as_deref().map(system).transpose()?;
-        let given = self.given(own.as_ref().map(|(text, _)| text))?;
+        let machines = self.hosts.as_deref().map(machines_of).transpose()?;
+        let given = self.given(own.as_ref().map(|(text, _)| text), machines.as_ref().map(|(text, _)| text))?;
         let usual = Request::default();
         let real = chosen.is_some() || !given.is_empty();
         let tier = match self.tier {
             Some(TierName::Sim) => Tier::Sim,
             Some(TierName::Local) => Tier::Local,
             Some(TierName::Netns) => Tier::Netns,
+            Some(TierName::Ssh) => Tier::Ssh,
+            None if machines.is_some() => Tier::Ssh,
             None if self.url.is_some() => Tier::Url,
             None if real => Tier::Netns,
             None => Tier::Sim,
         };
         if let (Some(_), true) = (&self.url, tier != Tier::Url) {
             return Err(Failure::Usage("--url names a system that runs already: leave --tier out".to_string()));
+        }
+        if machines.is_some() && tier != Tier::Ssh {
+            return Err(Failure::Usage("--hosts names machines for --tier ssh, and for no other".to_string()));
         }
         let settings = chosen
             .as_ref()
@@ -120,7 +132,10 @@ impl Arguments {
         // More than can be counted are refused like more than there may be.
         let count = |urls: &str| u8::try_from(urls.split(',').count()).unwrap_or(u8::MAX);
         let addresses = self.url.as_deref().map(count);
-        let nodes = addresses.or(own.as_ref().map(|(_, file)| file.nodes)).or(chosen.as_ref().map(Chosen::nodes));
+        // A database takes all machines that there are, unless it is chosen to be one node alone.
+        let all = chosen.as_ref().filter(|chosen| chosen.nodes() > 1).and(machines.as_ref()).map(|(_, all)| *all);
+        let nodes =
+            addresses.or(all).or(own.as_ref().map(|(_, file)| file.nodes)).or(chosen.as_ref().map(Chosen::nodes));
         if let (Some((_, file)), Some(nodes)) = (&own, self.nodes)
             && file.nodes != nodes
         {
@@ -150,15 +165,16 @@ impl Arguments {
     }
 
     /// What a plan must have besides names.
-    fn given(&self, system: Option<&String>) -> Result<GivenTexts, Failure> {
+    fn given(&self, system: Option<&String>, machines: Option<&String>) -> Result<GivenTexts, Failure> {
         let adapter = self.adapter.as_deref().map(found).transpose()?;
         if adapter.is_some() && self.database.is_none() && self.system.is_none() && self.url.is_none() {
             return Err(Failure::Usage(
                 "--adapter asks a real system: name it by --system, --database or --url".to_string(),
             ));
         }
-        let given = [(SYSTEM, system.cloned()), (ADAPTER, adapter), (URL, self.url.clone())];
-        Ok(given.into_iter().filter_map(|(name, text)| Some((name.to_string(), text?))).collect())
+        let texts = [(SYSTEM, system.cloned()), (HOSTS, machines.cloned())];
+        let given = texts.into_iter().chain([(ADAPTER, adapter), (URL, self.url.clone())]);
+        Ok(given.filter_map(|(name, text)| Some((name.to_string(), text?))).collect())
     }
 
     fn install(&self) -> Result<(), Failure> {
@@ -182,11 +198,22 @@ impl Arguments {
     }
 }
 
+/// The text of a file with its own directory in it, wherever a replay is started from.
+fn read_here(path: &Path) -> Result<String, Failure> {
+    let here = std::fs::canonicalize(path).ok().and_then(|path| path.parent().map(Path::to_path_buf));
+    Ok(read(path)?.replace("{here}", &here.unwrap_or_default().display().to_string()))
+}
+
+/// The file that says which machines there are: its text, and how many there are.
+fn machines_of(path: &Path) -> Result<(String, u8), Failure> {
+    let text = read_here(path)?;
+    let count = machines::count(&path.display().to_string(), &text)?;
+    Ok((text, u8::try_from(count).unwrap_or(u8::MAX)))
+}
+
 /// The file that describes a system: its text, and what it says.
 fn system(path: &Path) -> Result<(String, SystemFile), Failure> {
-    // Its own directory, wherever a replay is started from.
-    let here = std::fs::canonicalize(path).ok().and_then(|path| path.parent().map(Path::to_path_buf));
-    let text = read(path)?.replace("{here}", &here.unwrap_or_default().display().to_string());
+    let text = read_here(path)?;
     let file = SystemFile::read(&path.display().to_string(), &text)?;
     Ok((text, file))
 }
@@ -232,7 +259,7 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     }
     match request.tier {
         Tier::Sim => many(arguments, &request),
-        Tier::Local | Tier::Netns | Tier::Url => {
+        Tier::Local | Tier::Netns | Tier::Ssh | Tier::Url => {
             let mut worst = Exit::Held;
             for seed in (arguments.seed..).take(arguments.seeds as usize) {
                 worst = worst.worst(one(arguments, plan(&Request { seed: Seed(seed), ..request.clone() })?)?);

@@ -94,6 +94,7 @@ pub fn start(plan: &Plan, subject: &Subject, mut host: Box<dyn Host>, dir: &Path
         let own = system.daemons(node).into_iter().map(|daemon| host.log(node, &daemon.name));
         own.chain(system.logs(node)).map(|path| Log { path, panics: subject.panics.clone() }).collect()
     };
+    (0..nodes).for_each(|node| system.logs(node).iter().for_each(|path| host.follow(node, path)));
     Ok(RealCluster {
         since: Instant::now(),
         settings: plan.settings.clone(),

@@ -24,10 +24,17 @@ pub const NODES: Needed = Needed {
     packages: &["iproute2", "nftables", "util-linux"],
 };
 
+/// What it takes to build the feature `ssh`, and to test it.
+const SSH: Needed = Needed {
+    what: "machines that are reached by SSH",
+    programs: &["pkg-config", "/usr/include/openssl/ssl.h", "/usr/include/zlib.h", "sshd", "ssh-keygen"],
+    packages: &["pkg-config", "libssl-dev", "zlib1g-dev", "openssh-server", "openssh-client"],
+};
+
 /// What the usual tests need, database by database: all but those that are too heavy for them.
 pub fn everything() -> impl Iterator<Item = Needed> {
     let usual = crate::DATABASES.iter().filter(|database| !database.heavy);
-    std::iter::once(NODES).chain(usual.map(Database::needed))
+    [NODES, SSH].into_iter().chain(usual.map(Database::needed))
 }
 
 impl Database {

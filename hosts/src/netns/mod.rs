@@ -13,6 +13,8 @@ mod switch;
 pub(crate) use enter::{MARK, inside};
 pub use enter::{possible, possible_somehow, reexec_if_needed};
 pub use findings::probe;
+#[cfg(feature = "ssh")]
+pub(crate) use switch::packets;
 
 use crate::error::{Error, Result, file, machine};
 use crate::host::{Abilities, Ability, Daemon, Dialer, Endpoint, Host, Stopped, Way, name};

@@ -97,7 +97,7 @@ impl Switch {
 }
 
 /// The number in `packets 12 bytes 1008`.
-fn packets(told: &str) -> Option<u64> {
+pub(crate) fn packets(told: &str) -> Option<u64> {
     told.split_whitespace().skip_while(|word| *word != "packets").nth(1)?.parse().ok()
 }
 

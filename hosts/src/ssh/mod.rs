@@ -1,0 +1,324 @@
+//! Machines that are reached by SSH: nodes on hosts of the user's own.
+//!
+//! ```text
+//!  controller                                          machine of n1
+//!  ┌────────────────────────────────────────┐          ┌──────────────────────────────────────┐
+//!  │ Ssh: Host ── node ── a session ────────┼── SSH ───┼─► keeper.sh: cleans up in the end     │
+//!  │   rules, files, logs, signs of life    │          │     └─ agent.sh: does what it is told │
+//!  │                                        │          │          └─ daemons                  │
+//!  │ Dialer ── road ── a session for each ──┼── SSH ───┼─► the SSH server dials ──► any node   │
+//!  │           connection that stands       │          │                                      │
+//!  └────────────────────────────────────────┘          └──────────────────────────────────────┘
+//! ```
+//!
+//! Nothing is installed there: the scripts are arguments of a shell. An agent lives as long as the controller's connection does;
+//! whatever way that ends, the machine ends the run's processes and removes its table and its directory by itself.
+
+mod agent;
+mod door;
+mod file;
+mod files;
+mod guard;
+mod node;
+mod road;
+mod rules;
+
+pub use file::{HostsFile, Machine, Wrong};
+
+use crate::error::{Error, Result};
+use crate::host::{Abilities, Ability, Daemon, Dialer, Endpoint, Host, Stopped, Way};
+use agent::{Agent, Told};
+use door::Door;
+use guard::Guard;
+use node::Node;
+use road::Road;
+use std::collections::BTreeSet;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::Output;
+use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// Between two signs of life from the controller, at which logs come, too.
+const BEAT: Duration = Duration::from_millis(500);
+
+/// Nodes on machines that are reached by SSH.
+pub struct Ssh {
+    nodes: Vec<Arc<Node>>,
+    roads: Roads,
+    abilities: Abilities,
+    beats: Vec<(Sender<()>, JoinHandle<()>)>,
+    guard: Guard,
+}
+
+/// The ways to all machines, with the address of each among its peers.
+#[derive(Clone, Debug)]
+struct Roads(Arc<[(IpAddr, Arc<Road>)]>);
+
+/// Connections from one of them, or from nowhere: then each node is dialled from its own machine, so that no cut stops it.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    roads: Roads,
+    end: Endpoint,
+}
+
+impl Place {
+    pub fn connect(&self, to: SocketAddr, timeout: Duration) -> io::Result<TcpStream> {
+        let road = match self.end {
+            Endpoint::Node(node) => Some(&self.roads.0[node].1),
+            Endpoint::Clients => self.roads.0.iter().find(|(peer, _)| *peer == to.ip()).map(|(_, road)| road),
+        };
+        road.map_or_else(|| TcpStream::connect_timeout(&to, timeout), |road| road.connect(to, timeout))
+    }
+}
+
+impl Ssh {
+    /// Sets up the first so many machines of a hosts file, which must have them. Their SSH servers are dialled by `via`.
+    pub fn up(file: &HostsFile, nodes: usize, via: &Dialer) -> Result<Ssh> {
+        let doors = file.machines().take(nodes).enumerate();
+        let doors: Vec<Arc<Door>> =
+            doors.map(|(node, machine)| Arc::new(Door::new(node, machine, file, via.clone()))).collect();
+        if doors.len() < nodes || nodes == 0 {
+            let what = format!("cannot set up {nodes} nodes");
+            return Err(Error::new(
+                what,
+                format!("the hosts file has {}", doors.len()),
+                "add a [[node]], or ask for others",
+            ));
+        }
+        let peers = doors.iter().map(|door| door.machine.peers.map_or_else(|| Ok(door.resolve()?.ip()), Ok));
+        let peers: Vec<IpAddr> = peers.collect::<Result<_>>()?;
+        if let Some(twice) = (1..nodes).find(|node| peers[..*node].contains(&peers[*node])) {
+            let why = format!("its address among its peers, {}, is another node's, too", peers[twice]);
+            return Err(doors[twice].error(
+                "cannot be a node",
+                why,
+                "name another address as its `peers`, or another machine",
+            ));
+        }
+
+        let run = unique();
+        let names: Vec<String> = (1..=nodes).map(|number| format!("perjury_{run}_n{number}")).collect();
+        let roots: Vec<PathBuf> =
+            doors.iter().zip(&names).map(|(door, name)| door.machine.directory.join(name)).collect();
+        let dirs: Vec<PathBuf> =
+            (1..=nodes).zip(&roots).map(|(number, root)| root.join(format!("n{number}"))).collect();
+        let guard = Guard::new(&roots)?;
+        for (root, dir) in roots.iter().zip(&dirs) {
+            guard::directory(root, dir, &run)?;
+        }
+        let agent = |node: usize| {
+            let root = roots[node].to_string_lossy();
+            Agent::start(&doors[node], &Told { root: &root, token: &run, run: &names[node] })
+        };
+        // All have tried before the first failure is looked at; those that are up end with their connections.
+        let agents = side_by_side(0..nodes, agent).into_iter().collect::<Result<Vec<Agent>>>()?;
+        let nodes: Vec<Arc<Node>> = agents
+            .into_iter()
+            .enumerate()
+            .map(|(node, agent)| {
+                let (door, name) = (doors[node].clone(), names[node].clone());
+                Arc::new(Node::new(door, agent, peers[node], name, roots[node].clone(), dirs[node].clone()))
+            })
+            .collect();
+        let roads = peers.into_iter().zip(doors.into_iter().map(|door| Arc::new(Road::new(door))));
+        let mut ssh =
+            Ssh { abilities: abilities(&nodes), nodes, roads: Roads(roads.collect()), beats: Vec::new(), guard };
+        ssh.beats = ssh.nodes.iter().cloned().map(beat).collect::<Result<_>>()?;
+        side_by_side(0..ssh.nodes.len(), |node| ssh.forwards(node)).into_iter().collect::<Result<()>>()?;
+        Ok(ssh)
+    }
+
+    /// Whether clients can sit beside a node: its SSH server must dial for them.
+    fn forwards(&self, node: usize) -> Result<()> {
+        let Node { door, hello, .. } = &*self.nodes[node];
+        let itself = SocketAddr::from((Ipv4Addr::LOCALHOST, hello.port));
+        match self.roads.0[node].1.connect(itself, door.timeout()) {
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Ok(()),
+            Ok(_) => Ok(()),
+            Err(error) => Err(door.error(
+                "opens no connections for clients",
+                error,
+                "clients sit beside a node by way of its SSH server: let it have AllowTcpForwarding local (or yes) in its sshd_config",
+            )),
+        }
+    }
+
+    fn node(&self, node: usize) -> &Node {
+        assert!(node < self.nodes.len(), "there is no node {node}");
+        &self.nodes[node]
+    }
+
+    /// Tells each machine what to do with those links that arrive there.
+    fn each<T: Send>(
+        &self,
+        pairs: impl Iterator<Item = (Endpoint, Endpoint, T)>,
+        tell: impl Fn(&Node, Vec<(IpAddr, T)>) -> Result<()> + Sync,
+    ) -> Result<()> {
+        let mut arriving: Vec<Vec<(IpAddr, T)>> = self.nodes.iter().map(|_| Vec::new()).collect();
+        for (from, to, what) in pairs {
+            let (Endpoint::Node(from), Endpoint::Node(to)) = (from, to) else {
+                let why = "the controller's own connections keep the machines in order";
+                return Err(Error::new("cannot hurt the link to the controller", why, "hurt links between nodes"));
+            };
+            arriving[to].push((self.nodes[from].address, what));
+        }
+        side_by_side(self.nodes.iter().zip(arriving), |(node, from)| tell(node, from)).into_iter().collect()
+    }
+
+    fn sum(&self, counter: &str) -> Result<u64> {
+        let counted = side_by_side(self.nodes.iter(), |node| rules::count(node, counter));
+        counted.into_iter().sum()
+    }
+}
+
+/// A name that no other run on any controller has.
+fn unique() -> String {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    format!("{:x}x{:x}", since.as_nanos(), std::process::id())
+}
+
+/// Does it for all at once.
+fn side_by_side<T: Send, R: Send>(all: impl IntoIterator<Item = T>, f: impl Fn(T) -> R + Sync) -> Vec<R> {
+    thread::scope(|scope| {
+        let threads: Vec<_> = all.into_iter().map(|one| scope.spawn(|| f(one))).collect();
+        let done = threads.into_iter().map(|thread| thread.join());
+        done.map(|done| done.unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
+    })
+}
+
+/// Shows a machine again and again that its controller lives, until the sender is dropped.
+fn beat(node: Arc<Node>) -> Result<(Sender<()>, JoinHandle<()>)> {
+    let (stop, stopped) = channel();
+    let beat = move || {
+        while stopped.recv_timeout(BEAT) == Err(RecvTimeoutError::Timeout) && node.refresh().is_ok() {
+            // A connection that is lost is told by whoever asks next.
+        }
+    };
+    let thread = thread::Builder::new().name("beat".to_string()).spawn(beat);
+    thread.map(|thread| (stop, thread)).map_err(crate::error::machine("cannot start a thread"))
+}
+
+/// What is certain once the agents are up; the tables are made.
+fn abilities(nodes: &[Arc<Node>]) -> Abilities {
+    let ports = nodes.iter().map(|node| node.door.machine.port).collect::<BTreeSet<u16>>();
+    let made = side_by_side(nodes, |node| match node.hello.root {
+        true => rules::make(node, &ports).map_err(|error| error.why),
+        false => Err("only root may set rules: log in as root, or say `sudo = true`".to_string()),
+    });
+    let failed = nodes.iter().zip(made).find_map(|(node, made)| Some((node, made.err()?)));
+    let cut: Ability = match failed {
+        None => Ok(()),
+        Some((node, why)) => Err(format!("{} has no table of nftables for the run: {why}", node.door.name)),
+    };
+    Abilities {
+        cut: cut.clone(),
+        one_way: cut.clone(),
+        loss: cut,
+        delay: Err("this kind of host cannot slow links down yet".into()),
+        kill: Ok(()),
+        pause: Ok(()),
+        clock: Err(
+            "the clock of one process of another machine cannot be set, and a whole machine's clock is not touched"
+                .into(),
+        ),
+    }
+}
+
+impl Host for Ssh {
+    fn kind(&self) -> &'static str {
+        "ssh"
+    }
+    fn abilities(&self) -> &Abilities {
+        &self.abilities
+    }
+    fn nodes(&self) -> usize {
+        self.nodes.len()
+    }
+    fn address(&self, node: usize) -> IpAddr {
+        self.node(node).address
+    }
+    fn reach(&mut self, node: usize, port: u16) -> Result<SocketAddr> {
+        Ok(SocketAddr::new(self.address(node), port))
+    }
+    fn dir(&self, node: usize) -> &Path {
+        &self.node(node).dir
+    }
+
+    fn run(&self, node: usize, command: &[&str], patience: Duration) -> Result<Output> {
+        self.node(node).run(command, patience)
+    }
+    fn start(&mut self, node: usize, daemon: &Daemon) -> Result<()> {
+        self.node(node).start(daemon)
+    }
+    fn alive(&mut self, node: usize, daemon: &str) -> Result<bool> {
+        self.node(node).alive(daemon)
+    }
+    fn pids(&self, node: usize, daemon: &str) -> Result<Vec<u32>> {
+        self.node(node).pids(daemon)
+    }
+    fn stop(&mut self, node: usize, daemon: &str, patience: Duration) -> Result<Stopped> {
+        self.node(node).stop(daemon, patience)
+    }
+    fn kill(&mut self, node: usize, daemon: &str) -> Result<Option<Duration>> {
+        self.node(node).kill(daemon)
+    }
+    fn pause(&mut self, node: usize, daemon: &str) -> Result<bool> {
+        self.node(node).pause(daemon)
+    }
+    fn resume(&mut self, node: usize, daemon: &str) -> Result<bool> {
+        self.node(node).resume(daemon)
+    }
+    fn skew(&mut self, node: usize, _: &str, _: i64) -> Result<usize> {
+        let why = self.abilities.clock.clone().expect_err("it is never possible");
+        Err(self.node(node).door.error("cannot have a wrong clock", why, "use --tier netns"))
+    }
+    fn log(&self, node: usize, daemon: &str) -> PathBuf {
+        // What cannot be brought any more is not in the copy: a log is a help and no proof.
+        let _ = self.node(node).refresh();
+        self.node(node).log(daemon)
+    }
+    fn follow(&self, node: usize, file: &Path) {
+        self.node(node).follow(file);
+    }
+
+    fn cut(&mut self, pairs: &[(Endpoint, Endpoint)]) -> Result<()> {
+        let pairs = pairs.iter().map(|(from, to)| (*from, *to, ()));
+        self.each(pairs, |node, from| rules::cut(node, &from.into_iter().map(|(peer, ())| peer).collect::<Vec<_>>()))
+    }
+    fn dropped(&self) -> Result<u64> {
+        self.sum("dropped")
+    }
+    fn lose(&mut self, pairs: &[(Endpoint, Endpoint, u8)]) -> Result<()> {
+        self.each(pairs.iter().copied(), |node, from| rules::lose(node, &from))
+    }
+    fn lost(&self) -> Result<u64> {
+        self.sum("lost")
+    }
+
+    fn dialer(&self, from: Endpoint) -> Dialer {
+        if let Endpoint::Node(node) = from {
+            self.node(node);
+        }
+        Dialer(Way::Ssh(Place { roads: self.roads.clone(), end: from }))
+    }
+
+    fn close(&mut self) -> Result<()> {
+        for (stop, thread) in self.beats.drain(..) {
+            drop(stop);
+            let _ = thread.join();
+        }
+        self.roads.0.iter().for_each(|(_, road)| road.close());
+        let ended = side_by_side(&self.nodes, |node| node.end());
+        ended.into_iter().collect::<Result<()>>().and(self.guard.close())
+    }
+}
+
+impl Drop for Ssh {
+    fn drop(&mut self) {
+        let _ = self.close();
+    }
+}
