@@ -126,12 +126,13 @@ impl System for Galera {
         Ok(())
     }
 
-    /// Whoever takes writes leads; its term is the number of the primary component, of which there may be one at a time.
+    /// Whoever takes writes leads; its term is the number of the last primary component that it was in.
     fn observer(&self, node: usize) -> Observer {
-        let mut line = self.watcher(node);
+        let (mut line, mut latest) = (self.watcher(node), None);
         Box::new(move || {
             let Status { serves, component, .. } = status(&mut line)?;
-            Ok(View { leads: serves, term: component, committed: None })
+            latest = component.or(latest);
+            Ok(View { leads: serves, term: latest, committed: None })
         })
     }
 

@@ -24,9 +24,10 @@ pub const NODES: Needed = Needed {
     packages: &["iproute2", "nftables", "util-linux"],
 };
 
-/// What the usual tests need, database by database: all but those that are too heavy for them.
+/// What the tests need, database by database; those that are too heavy for the usual ones only with `PERJURY_LONG`.
 pub fn everything() -> impl Iterator<Item = Needed> {
-    let usual = crate::DATABASES.iter().filter(|database| !database.heavy);
+    let long = env::var_os("PERJURY_LONG").is_some();
+    let usual = crate::DATABASES.iter().filter(move |database| long || !database.heavy);
     std::iter::once(NODES).chain(usual.map(Database::needed))
 }
 
