@@ -29,6 +29,8 @@ pub struct Attempt {
     pub nemesis: &'static str,
     /// For how long.
     pub time: Time,
+    /// How many requests a second; as many as are usual, where nothing is said.
+    pub rate: Option<f64>,
     /// In which class it must be violated; none where it must hold.
     pub class: Option<&'static str>,
 }
@@ -45,8 +47,20 @@ const fn violated(
 
 /// A run in which every promise must be kept.
 const fn held(database: &'static str, workload: &'static str, nemesis: &'static str) -> Attempt {
-    Attempt { database, nodes: None, workload, nemesis, time: Time(60 * SECOND.0), class: None }
+    Attempt { database, nodes: None, workload, nemesis, time: Time(60 * SECOND.0), rate: None, class: None }
 }
+
+/// The same for half a minute: what needs no fault does not wait for one.
+const fn briefly(attempt: Attempt) -> Attempt {
+    Attempt { time: Time(30 * SECOND.0), ..attempt }
+}
+
+/// The same with many requests: a node is behind for about a millisecond, and must be read just then.
+const fn busily(attempt: Attempt) -> Attempt {
+    Attempt { rate: Some(150.0), ..briefly(attempt) }
+}
+
+const GALERA_2026: &str = "Kingsbury, Jepsen: MariaDB Galera Cluster 12.1.2 (2026)";
 
 const REDIS_2013: &str = "Kingsbury, Call me maybe: Redis (2013, aphyr.com/posts/283)";
 
@@ -99,6 +113,20 @@ pub const FINDINGS: &[Finding] = &[
         source: "PostgreSQL 15 documentation, 27.4 Hot Standby: what a standby shows is behind its primary",
         found: violated("postgres:reads=standby", "register", "isolate-leader", "stale-after-ack"),
         control: held("postgres", "register", "isolate-leader"),
+    },
+    Finding {
+        name: "galera-lost-updates",
+        about: "without any fault, a transaction that reads a number and writes a new one back destroys what another one has written in between",
+        source: GALERA_2026,
+        found: briefly(violated("galera", "bank", "calm", "torn-transfer")),
+        control: briefly(held("galera:updates=locked", "bank", "calm")),
+    },
+    Finding {
+        name: "galera-stale-reads",
+        about: "without any fault, a node is read before it has applied what another one acknowledged",
+        source: GALERA_2026,
+        found: busily(violated("galera", "register", "calm", "stale-after-ack")),
+        control: busily(held("galera:wsrep_sync_wait=15", "register", "calm")),
     },
 ];
 
@@ -163,6 +191,7 @@ mod tests {
             workload: attempt.workload.to_string(),
             nemesis: attempt.nemesis.to_string(),
             time: attempt.time,
+            rate: attempt.rate.unwrap_or(Request::default().rate),
             nodes: attempt.nodes.unwrap_or(chosen.nodes()),
             settings: (chosen.database.settings)(),
             ..Request::default()

@@ -4,6 +4,7 @@
 pub mod bundled;
 mod cells;
 mod etcd;
+mod galera;
 pub mod own;
 mod postgres;
 pub mod real;
@@ -13,4 +14,4 @@ mod wire;
 pub use wire::Lost;
 
 /// Every database.
-pub const DATABASES: &[real::Database] = &[etcd::ETCD, postgres::POSTGRES, redis::REDIS];
+pub const DATABASES: &[real::Database] = &[etcd::ETCD, galera::GALERA, postgres::POSTGRES, redis::REDIS];

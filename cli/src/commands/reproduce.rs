@@ -115,6 +115,7 @@ fn attempt_it(arguments: &Arguments, attempt: &Attempt, stop: &AtomicBool) -> Re
         workload: attempt.workload.to_string(),
         nemesis: attempt.nemesis.to_string(),
         time: arguments.time.unwrap_or(attempt.time),
+        rate: attempt.rate.unwrap_or(Request::default().rate),
         seed: Seed(arguments.seed),
         nodes: attempt.nodes.unwrap_or(chosen.nodes()),
         settings: (chosen.database.settings)(),

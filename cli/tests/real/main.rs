@@ -6,6 +6,7 @@
 mod binary;
 mod clocks;
 mod etcd;
+mod galera;
 mod ordinary;
 mod own;
 mod postgres;

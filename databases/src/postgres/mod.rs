@@ -9,7 +9,7 @@ mod line;
 mod operator;
 mod session;
 
-use crate::real::{Choice, Database, Observer, Session, Setup, System};
+use crate::real::{AS_USER, Choice, Database, Observer, Session, Setup, System};
 use crate::wire::Lost;
 use harness::{MS, Needs, NodeId, SECOND, Settings, View};
 use hosts::{Daemon, Dialer};
@@ -88,7 +88,6 @@ pub const POSTGRES: Database = Database {
     make: |setup| Box::new(Postgres { setup, operator: OnceLock::new() }),
 };
 
-const AS_USER: &str = include_str!("as_user.sh");
 const BOOT: &str = include_str!("boot.sh");
 const TABLES: &str = include_str!("tables.sql");
 
@@ -101,7 +100,7 @@ struct Postgres {
 impl System for Postgres {
     fn daemons(&self, node: usize) -> Vec<Daemon> {
         let first = if node == 0 { String::new() } else { self.source(0) };
-        let words = ["-c", AS_USER, "perjury", "sh", "-c", BOOT, "perjury"].map(str::to_string);
+        let words = ["-c", AS_USER, "perjury", "postgres", "sh", "-c", BOOT, "perjury"].map(str::to_string);
         vec![Daemon::new("postgres", "sh", words.into_iter().chain([first]).chain(self.server(node)))]
     }
 

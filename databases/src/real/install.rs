@@ -31,9 +31,10 @@ const SSH: Needed = Needed {
     packages: &["pkg-config", "libssl-dev", "zlib1g-dev", "openssh-server", "openssh-client"],
 };
 
-/// What the usual tests need, database by database: all but those that are too heavy for them.
+/// What the tests need, database by database; those that are too heavy for the usual ones only with `PERJURY_LONG`.
 pub fn everything() -> impl Iterator<Item = Needed> {
-    let usual = crate::DATABASES.iter().filter(|database| !database.heavy);
+    let long = env::var_os("PERJURY_LONG").is_some();
+    let usual = crate::DATABASES.iter().filter(move |database| long || !database.heavy);
     [NODES, SSH].into_iter().chain(usual.map(Database::needed))
 }
 

@@ -36,6 +36,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+/// A shell's script that runs a command as somebody who is not root: see its head.
+pub const AS_USER: &str = include_str!("as_user.sh");
+
 /// A kind of database: how a cluster of it is made, in a table.
 pub struct Database {
     /// As on the command line.

@@ -1,0 +1,56 @@
+//! MariaDB with Galera: what others have published of it is found without any fault, and what it promises holds under faults. Only in the
+//! long lane, and one after the other: three servers copy their data when they start, and wait for no processor then.
+
+use crate::binary::{folder, perjury};
+use crate::{logs, skipped, until};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// The right to have the one cluster that runs at a time; none where the test must be skipped.
+fn turn() -> Option<MutexGuard<'static, ()>> {
+    static TURN: Mutex<()> = Mutex::new(());
+    if std::env::var_os("PERJURY_LONG").is_none() {
+        eprintln!("skipped: galera is tested in the long lane, with PERJURY_LONG=1");
+        return None;
+    }
+    (!skipped("galera")).then(|| TURN.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+#[test]
+fn what_is_read_and_written_back_destroys_what_others_wrote() {
+    let Some(_turn) = turn() else { return };
+    let (ended, dir) = until(1, 2, "--database galera --workload bank --nemesis calm --time 20s");
+    assert!(ended.out.contains("bank-total: violated: torn-transfer"), "{}", ended.out);
+    assert!(ended.out.contains("bank-ledger: held"), "every transfer itself is there: {}", ended.out);
+    assert!(logs(dir.path()).iter().all(|log| log.contains("Synchronized with group")), "each node has said something");
+}
+
+#[test]
+fn what_is_locked_when_it_is_read_is_not_destroyed() {
+    let Some(_turn) = turn() else { return };
+    until(0, 1, "--database galera:updates=locked --workload bank --nemesis calm --time 20s");
+}
+
+#[test]
+fn a_node_is_read_before_it_has_what_another_one_acknowledged() {
+    let Some(_turn) = turn() else { return };
+    let (ended, _) = until(1, 2, "--database galera --workload register --nemesis calm --time 20s --rate 150");
+    assert!(ended.out.contains("linearizable, stale-after-ack"), "{}", ended.out);
+}
+
+#[test]
+fn a_node_that_waits_for_the_others_is_never_read_too_early() {
+    let Some(_turn) = turn() else { return };
+    until(0, 1, "--database galera:wsrep_sync_wait=15 --workload register --nemesis calm --time 20s --rate 150");
+}
+
+/// How soon a node that was cut off is let in again is Galera's business, and it takes its time: only what was answered is judged here.
+#[test]
+fn what_is_answered_under_a_partition_and_a_kill_is_right() {
+    let Some(_turn) = turn() else { return };
+    let dir = folder();
+    let words = "run --database galera:wsrep_sync_wait=15 --workload register --nemesis halves+kill --time 40s";
+    let ended = perjury(dir.path(), words);
+    for told in ["failed-ops: held", "linearizable: held", "invariants: held", "packets stopped", "was gone after"] {
+        assert!(ended.out.contains(told), "{told}: {}{}", ended.out, ended.err);
+    }
+}
