@@ -72,9 +72,11 @@ fn found(program: &str) -> Option<PathBuf> {
 /// What the database's first program says of its own version, in a line.
 pub fn version(database: &Database) -> String {
     let program = found(database.programs[0]).unwrap_or_else(|| database.programs[0].into());
-    let said = Command::new(program).arg("--version").output();
+    let said = Command::new(&program).arg("--version").output();
     let said = said.map(|said| String::from_utf8_lossy(&said.stdout).lines().next().unwrap_or_default().to_string());
-    said.unwrap_or_else(|error| format!("unknown: {error}"))
+    // Some begin with their own path, which says nothing.
+    let path = program.display().to_string();
+    said.map_or_else(|error| format!("unknown: {error}"), |said| said.trim_start_matches(&path).trim().to_string())
 }
 
 /// Installs packages, as root, unless their programs are there. None of their services is started: a policy file says so while

@@ -1,19 +1,15 @@
-//! `perjury run`: one system, one workload, one nemesis.
+//! What `perjury run` is told, and the request that it makes.
 
-use super::{Failure, default_out, read, span, stop_flag};
-use crate::assemble::{Request, Usage, carry_out, judgement, plan};
-use crate::folder::{Folder, replay_command};
+use crate::assemble::Request;
+use crate::commands::{Failure, default_out, read, span};
 use crate::machines::{self, HOSTS};
-use crate::progress::Progress;
 use crate::systems::{ADAPTER, GivenTexts, SYSTEM, URL, database};
 use clap::{Args, ValueEnum};
 use databases::own::SystemFile;
 use databases::real::Chosen;
-use harness::campaign::{Cell, Expected, Observed, Orders, Other, Trial};
 use harness::files::Malformed;
 use harness::gate::CALM;
-use harness::plan::FORMAT;
-use harness::{Exit, Judgement, Plan, Run, SECOND, Seed, Settings, Strike, Tier, Time};
+use harness::{SECOND, Seed, Settings, Strike, Tier, Time};
 use std::path::{Path, PathBuf};
 
 /// What to test, and how.
@@ -39,7 +35,7 @@ pub struct Arguments {
     hosts: Option<PathBuf>,
     /// Install first, as root, what is missing of the database's packages, or by the line that the system's file has for it
     #[arg(long)]
-    install: bool,
+    pub(super) install: bool,
     /// Deliberate bugs to switch on in it, separated by commas (`perjury list switches`)
     #[arg(long = "switch", value_delimiter = ',')]
     switches: Vec<String>,
@@ -60,10 +56,10 @@ pub struct Arguments {
     plan: Option<PathBuf>,
     /// What everything is drawn from
     #[arg(long, default_value_t = 1)]
-    seed: u64,
+    pub(super) seed: u64,
     /// Test so many seeds, from --seed on (in the simulator, on all cores)
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
-    seeds: u64,
+    pub(super) seeds: u64,
     /// How many nodes; 5 without, or as many as the database usually has
     #[arg(long, allow_negative_numbers = true)]
     nodes: Option<u8>,
@@ -81,10 +77,10 @@ pub struct Arguments {
     online: bool,
     /// Where runs are kept
     #[arg(long, default_value_os_t = default_out())]
-    out: PathBuf,
+    pub(super) out: PathBuf,
     /// Print JSON in place of the text: verdict.json, or with --seeds what came out of all
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 /// A tier on the command line.
@@ -101,7 +97,8 @@ enum TierName {
 }
 
 impl Arguments {
-    fn request(&self) -> Result<Request, Failure> {
+    /// What is to be planned.
+    pub(super) fn request(&self) -> Result<Request, Failure> {
         let strikes = self.plan.as_deref().map(strikes).transpose()?;
         let chosen = self.database.as_deref().map(database).transpose()?;
         let own = self.system.as_deref().map(system).transpose()?;
@@ -177,9 +174,10 @@ impl Arguments {
         Ok(given.filter_map(|(name, text)| Some((name.to_string(), text?))).collect())
     }
 
-    fn install(&self) -> Result<(), Failure> {
+    /// Installs what is missing, as root.
+    pub(super) fn install(&self) -> Result<(), Failure> {
         if let Some(name) = &self.database {
-            return super::install(name);
+            return crate::commands::install(name);
         }
         let own = self.system.as_deref().map(system).transpose()?;
         let Some((_, file)) = own else {
@@ -188,7 +186,7 @@ impl Arguments {
         let Some(line) = &file.install else {
             return Err(Failure::Usage(format!("{} has no line called install", file.name)));
         };
-        super::install_nodes()?;
+        crate::commands::install_nodes()?;
         let status = std::process::Command::new("sh").args(["-c", line]).status();
         match status {
             Ok(status) if status.success() => Ok(()),
@@ -239,138 +237,4 @@ fn strikes(path: &Path) -> Result<Vec<Strike>, Failure> {
         });
     }
     Ok(harness::files::plan::read(&name, &text)?.strikes)
-}
-
-/// Runs it.
-pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
-    let request = arguments.request()?;
-    if arguments.seed.checked_add(arguments.seeds).is_none() {
-        return Err(Failure::Usage("--seed and --seeds together are beyond the last seed".to_string()));
-    }
-    let first = plan(&request)?;
-    if arguments.install {
-        arguments.install()?;
-    }
-    if request.tier == Tier::Netns {
-        super::enter_namespaces()?;
-    }
-    if arguments.seeds == 1 {
-        return one(arguments, first);
-    }
-    match request.tier {
-        Tier::Sim => many(arguments, &request),
-        Tier::Local | Tier::Netns | Tier::Ssh | Tier::Url => {
-            let mut worst = Exit::Held;
-            for seed in (arguments.seed..).take(arguments.seeds as usize) {
-                worst = worst.worst(one(arguments, plan(&Request { seed: Seed(seed), ..request.clone() })?)?);
-            }
-            Ok(worst)
-        }
-    }
-}
-
-fn one(arguments: &Arguments, plan: Plan) -> Result<Exit, Failure> {
-    let stop = stop_flag_once();
-    let folder = Folder::create(&arguments.out, &plan)?;
-    let mut progress = Progress::new(&plan, folder.history()?);
-    let run = carry_out(&plan, folder.path(), &mut progress, stop)?;
-    let written = progress.finish();
-    written.map_err(|error| {
-        Failure::Trouble(format!("the history in {} was not written: {error}", folder.path().display()))
-    })?;
-    let judgement = judgement(&run);
-    folder.finish(&run, &judgement)?;
-    show(arguments, &run, &judgement, &folder);
-    Ok(judgement.verdict.exit())
-}
-
-/// The handler of Ctrl-C can be set once a process.
-fn stop_flag_once() -> &'static std::sync::atomic::AtomicBool {
-    static STOP: std::sync::OnceLock<std::sync::Arc<std::sync::atomic::AtomicBool>> = std::sync::OnceLock::new();
-    STOP.get_or_init(stop_flag)
-}
-
-fn show(arguments: &Arguments, run: &Run, judgement: &Judgement, folder: &Folder) {
-    let replay = replay_command(folder.path());
-    let finished = reports::Finished { run, judgement, replay: &replay };
-    let name = if arguments.json { "json" } else { "text" };
-    let format = reports::find(name).expect("the format is in the table");
-    println!("{}", (format.render)(&finished).trim_end());
-    if !arguments.json {
-        println!("report: {}", folder.path().join("report.html").display());
-    }
-}
-
-/// Many seeds of one cell: a line for each thing that came out, and the files of its first run.
-fn many(arguments: &Arguments, request: &Request) -> Result<Exit, Failure> {
-    let cell = Cell {
-        design: request.design.clone(),
-        switches: request.switches.clone(),
-        workload: request.workload.clone(),
-        nemesis: request.nemesis.clone(),
-        nodes: request.nodes,
-        clients: request.clients,
-        time: request.time,
-        rate: request.rate,
-        settings: request.settings.clone(),
-        seeds: (arguments.seed, arguments.seeds),
-        enough: None,
-        mark: None,
-        expected: Expected::Held,
-    };
-    let test = |cells: &[&Cell], seed: Seed| {
-        let plan = plan(&Request { seed, ..request.clone() }).map_err(internal)?;
-        let (run, judgement) = crate::assemble::try_out(&plan)?;
-        Ok(cells.iter().map(|cell| Trial::of(cell, &run, &judgement)).collect())
-    };
-    let bar = crate::progress::bar(arguments.seeds);
-    let progress = |done: usize| bar.set_position(done as u64);
-    let jobs = std::thread::available_parallelism().map_or(1, usize::from);
-    let orders = Orders { jobs, asks: &|name| name, stop: stop_flag_once(), progress: &progress };
-    let (observed, complete) = harness::campaign::run(&[cell], &test, &orders)?;
-    bar.finish_and_clear();
-    tell(arguments, request, &observed[0], complete)
-}
-
-/// One line for each thing that came out, with the files of its first run.
-fn tell(arguments: &Arguments, request: &Request, observed: &Observed, complete: bool) -> Result<Exit, Failure> {
-    let mut worst = if complete { Exit::Held } else { Exit::Unknown };
-    let mut lines = vec![format!("held: {} of {} runs", observed.held, arguments.seeds)];
-    for Other { exit, what, runs, first_seed } in &observed.others {
-        worst = worst.worst(*exit);
-        let folder = keep(arguments, &Request { seed: Seed(*first_seed), ..request.clone() })?;
-        let (word, replay) = (format!("{exit:?}").to_lowercase(), replay_command(folder.path()));
-        let runs = if *runs == 1 { "1 run".to_string() } else { format!("{runs} runs") };
-        lines.push(format!("{word}: {runs}, {what}; the first is seed {first_seed}: {replay}"));
-    }
-    if !complete {
-        lines.push("stopped before the last seed".to_string());
-    }
-    if arguments.json {
-        let seeds = (arguments.seed, arguments.seeds);
-        let json = serde_json::json!({
-            "format": FORMAT, "exit": worst as u8, "first_seed": seeds.0, "seeds": seeds.1, "observed": observed,
-        });
-        lines = vec![format!("{json:#}")];
-    }
-    lines.iter().for_each(|line| println!("{line}"));
-    Ok(worst)
-}
-
-/// Runs a seed again and keeps its files.
-fn keep(arguments: &Arguments, request: &Request) -> Result<Folder, Failure> {
-    let plan = plan(request)?;
-    let (run, judgement) = crate::assemble::try_out(&plan)?;
-    let folder = Folder::create(&arguments.out, &plan)?;
-    folder.write_history(&run)?;
-    folder.finish(&run, &judgement)?;
-    Ok(folder)
-}
-
-fn internal(usage: Usage) -> harness::Trouble {
-    harness::Trouble::new(
-        "planning a run that was planned before",
-        usage,
-        "this is a mistake in perjury; please report it",
-    )
 }
