@@ -1,7 +1,7 @@
 //! Links that are slow, forget the order, repeat themselves or lose what they carry; and clients that do not wait for an answer.
 
-use crate::STORE_TIERS;
 use crate::rounds::{LONGER, rounds};
+use crate::{ALL_TIERS, STORE_TIERS};
 use harness::{Fault, MS, Nemesis, Rng, Shape, Strike, Target, Tier, Time};
 
 /// D1: messages overtake each other, and no time-out notices.
@@ -33,7 +33,7 @@ pub const LOSS: Nemesis = Nemesis {
     name: "loss",
     about: "a quarter of all messages between nodes is lost; no part of the matrix, for deliberate bugs",
     plan: |shape, rng| each(shape, rng, rough(25, 0, Time::ZERO, Time::ZERO)),
-    tiers: STORE_TIERS,
+    tiers: ALL_TIERS,
 };
 
 /// T: the same request over and over.

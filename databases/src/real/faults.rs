@@ -21,6 +21,10 @@ pub struct Injected {
 enum Measure {
     /// Packets that had been dropped before.
     Dropped(u64),
+    /// Packets that had been lost before.
+    Links {
+        lost: u64,
+    },
     /// Nodes that died of it, and how long that took.
     Killed(Vec<(NodeId, Duration)>),
     /// Nodes that the kernel showed stopped.
@@ -33,7 +37,8 @@ enum Measure {
 /// One of a host's abilities.
 type Needed = fn(&Abilities) -> &Ability;
 
-/// Which of a host's abilities a fault needs, by what it is. `None` where nobody has taught real nodes that fault.
+/// Which of a host's abilities a fault needs, by what it is. `None` where nobody has taught real nodes that fault: links that duplicate
+/// are one, since TCP throws away what comes twice before a program sees it.
 fn needed(fault: &Fault) -> Option<Vec<Needed>> {
     let one_way = |links: &[(NodeId, NodeId)]| links.iter().any(|(from, to)| !links.contains(&(*to, *from)));
     Some(match fault {
@@ -43,6 +48,7 @@ fn needed(fault: &Fault) -> Option<Vec<Needed>> {
         Fault::Kill(_) => vec![|can| &can.kill],
         Fault::Pause(_) => vec![|can| &can.pause],
         Fault::Clock { rate: 100, .. } => vec![|can| &can.clock],
+        Fault::Links { duplicate: 0, delay: Time::ZERO, .. } => vec![|can| &can.loss],
         Fault::Nothing => Vec::new(),
         Fault::PowerLoss(_)
         | Fault::Clock { .. }
@@ -74,6 +80,22 @@ pub(super) fn supports(fault: &Fault, host: &dyn Host) -> Result<(), Trouble> {
     })
 }
 
+fn end(node: NodeId) -> Endpoint {
+    Endpoint::Node(node.index())
+}
+
+/// Every link between two of so many nodes, each way.
+fn links(nodes: usize) -> impl Iterator<Item = (NodeId, NodeId)> {
+    let nodes = move || (0..nodes as u8).map(NodeId);
+    nodes().flat_map(move |from| nodes().filter(move |to| from != *to).map(move |to| (from, to)))
+}
+
+/// The share, in percent, that is lost where these are lost one after the other.
+fn together(losses: impl Iterator<Item = u32>) -> u8 {
+    let left = losses.fold(1.0, |left, loss| left * (1.0 - f64::from(loss) / 100.0));
+    ((1.0 - left) * 100.0).round() as u8
+}
+
 impl RealCluster {
     /// Injects a fault; returns it resolved.
     pub(super) fn strike(&mut self, fault: &Fault) -> Result<(FaultId, Fault), Trouble> {
@@ -101,6 +123,11 @@ impl RealCluster {
             Fault::Kill(target) => Measure::Killed(self.kill(&self.victims(target))?),
             Fault::Pause(target) => Measure::Stopped(self.pause(&self.victims(target))?),
             Fault::Clock { target, .. } => Measure::Clocks(self.skew(target)?),
+            Fault::Links { .. } => {
+                let before = Measure::Links { lost: self.host.lost().map_err(trouble)? };
+                self.lose()?;
+                before
+            }
             Fault::Nothing => Measure::Nothing,
             other => panic!("\"{other}\" is refused before"),
         })
@@ -128,6 +155,11 @@ impl RealCluster {
             (Fault::Clock { target, offset, .. }, Measure::Clocks(before)) => {
                 self.unskew(target, *offset, &before, lasted)?
             }
+            (Fault::Links { loss, .. }, Measure::Links { lost }) => {
+                self.lose()?;
+                let lost = self.host.lost().map_err(trouble)? - lost;
+                Effect::new(lost > 0, format!("{lost} packets lost, of {loss} % in all"))
+            }
             (Fault::Nothing, Measure::Nothing) => Effect::new(false, "nothing was done".to_string()),
             (fault, _) => panic!("\"{fault}\" was measured as another kind of fault"),
         })
@@ -152,11 +184,23 @@ impl RealCluster {
             Fault::Partition(Cut::Links(links)) => Some(links),
             _ => None,
         });
-        let end = |node: &NodeId| Endpoint::Node(node.index());
-        let mut pairs: Vec<_> = links.flatten().map(|(from, to)| (end(from), end(to))).collect();
+        let mut pairs: Vec<_> = links.flatten().map(|(from, to)| (end(*from), end(*to))).collect();
         pairs.sort();
         pairs.dedup();
         self.host.cut(&pairs).map_err(trouble)
+    }
+
+    /// Every link between two nodes loses what the faults in force lose, one after the other, and no link loses anything else. A client
+    /// that sits beside a node uses that node's links: what it says to another node is lost as well.
+    fn lose(&mut self) -> Result<(), Trouble> {
+        let losses = self.in_force().filter_map(|fault| match fault {
+            Fault::Links { loss, .. } => Some(*loss),
+            _ => None,
+        });
+        let percent = together(losses);
+        let links = links(self.views.len()).filter(|_| percent > 0);
+        let pairs: Vec<_> = links.map(|(from, to)| (end(from), end(to), percent)).collect();
+        self.host.lose(&pairs).map_err(trouble)
     }
 
     fn kill(&mut self, victims: &[NodeId]) -> Result<Vec<(NodeId, Duration)>, Trouble> {
@@ -218,5 +262,30 @@ impl RealCluster {
             [] => Effect::new(false, "no process was stopped".to_string()),
             _ => Effect::new(true, format!("{} stopped for {lasted}", words.join(", "))),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_lost_twice_is_lost_once() {
+        assert_eq!(together([].into_iter()), 0);
+        assert_eq!(together([25].into_iter()), 25);
+        assert_eq!(together([50, 50].into_iter()), 75);
+        assert_eq!(together([100, 10].into_iter()), 100);
+    }
+
+    #[test]
+    fn each_pair_of_nodes_has_a_link_each_way() {
+        let named: Vec<_> = links(3).map(|(from, to)| (from.0, to.0)).collect();
+        assert_eq!(named, [(0, 1), (0, 2), (1, 0), (1, 2), (2, 0), (2, 1)]);
+    }
+
+    #[test]
+    fn links_that_duplicate_are_nothing_for_real_nodes() {
+        let links = |loss, duplicate| Fault::Links { loss, duplicate, late: Time::ZERO, delay: Time::ZERO };
+        assert!(known(&links(25, 0)) && !known(&links(25, 50)));
     }
 }
