@@ -195,7 +195,9 @@ pub fn check(request: &Request) -> Result<(), Usage> {
         if !nemesis(part)?.tiers.contains(&request.tier) {
             let (whom, mend) = match request.tier {
                 Tier::Sim | Tier::Local => ("real processes", "use --tier sim, or another nemesis"),
-                Tier::Netns => ("a real database", "partitions, kill, pause, mixed, loss and clocks' offsets can"),
+                Tier::Netns => {
+                    ("a real database", "partitions, kill, pause, mixed, loss, delay, reorder and clocks' offsets can")
+                }
                 Tier::Url => ("what runs already, which is never touched", "use --nemesis calm"),
             };
             return Err(Usage(format!("{part} cannot be done to {whom}: {mend}")));

@@ -110,7 +110,7 @@ pub fn strikes(strikes: &[Strike], nodes: u8, tier: Tier) -> Result<(), Usage> {
             }
             fault if real(tier) && !databases::real::known(fault) => {
                 return wrong(format!(
-                    "\"{fault}\" is for the bundled store; real nodes can be cut off, killed, paused, have links that lose packets and a clock that is off"
+                    "\"{fault}\" is for the bundled store; real nodes can be cut off, killed, paused, have links that lose packets or are slow, and a clock that is off"
                 ));
             }
             _ => {}

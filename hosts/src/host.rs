@@ -3,7 +3,7 @@
 //! Everything here is synchronous, and every claim is read back: a paused daemon shows as stopped in `/proc`, a killed one has
 //! been reaped, a cut counts the packets that it dropped.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::ffi::OsString;
 use std::io;
@@ -20,6 +20,15 @@ pub enum Endpoint {
     Node(usize),
     /// Clients that sit beside no node: the controller's own side.
     Clients,
+}
+
+/// How much slower a link is than it was.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Slow {
+    /// Each packet takes longer by this much; they keep their order.
+    pub by: Duration,
+    /// Each packet takes longer by a time drawn up to this much, so that they overtake each other.
+    pub up_to: Duration,
 }
 
 /// Whether a host can do something; where not, why not and what would mend it, in a sentence.
@@ -151,6 +160,22 @@ pub trait Host: Send {
     fn lose(&mut self, pairs: &[(Endpoint, Endpoint, u8)]) -> Result<()>;
     /// How many packets loss has dropped so far.
     fn lost(&self) -> Result<u64>;
+    /// Slows exactly these links down, and no others: what is held for a link that is fast again goes on at once. A link may be named
+    /// once. An empty set heals.
+    fn slow(&mut self, pairs: &[(Endpoint, Endpoint, Slow)]) -> Result<()> {
+        match pairs {
+            [] => Ok(()),
+            _ => Err(Error::new(
+                "cannot slow links down",
+                format!("a host of the kind {} has no way to hold packets back", self.kind()),
+                "use --tier netns",
+            )),
+        }
+    }
+    /// How many packets slow links have held back so far.
+    fn slowed(&self) -> Result<u64> {
+        Ok(0)
+    }
     /// Opens connections from there. It is cheap, may be cloned, and is used from any thread while the host is being hurt.
     fn dialer(&self, from: Endpoint) -> Dialer;
     /// Opens one connection: see [`Dialer::connect`].

@@ -9,7 +9,7 @@ pub const REORDER: Nemesis = Nemesis {
     name: "reorder",
     about: "every message takes up to half an election time-out longer, so that they overtake each other",
     plan: |shape, rng| each(shape, rng, rough(0, 0, Time::ZERO, shape.settings.election_low / 2)),
-    tiers: STORE_TIERS,
+    tiers: ALL_TIERS,
 };
 
 /// D2: the leader is not heard in time, and hears of its successor late.
@@ -17,7 +17,7 @@ pub const DELAY: Nemesis = Nemesis {
     name: "delay",
     about: "every link of the leader is three election time-outs slow, in order; clients are not delayed",
     plan: |shape, rng| each(shape, rng, Fault::Delay { target: Target::Leader, by: shape.settings.election_low * 3 }),
-    tiers: STORE_TIERS,
+    tiers: ALL_TIERS,
 };
 
 /// Du: what was said is said again later on.

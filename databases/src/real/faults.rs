@@ -2,6 +2,7 @@
 
 use super::clocks::Deviation;
 use super::cluster::{RealCluster, trouble};
+use super::links::on_links;
 use harness::cluster::FaultId;
 use harness::fault::Effect;
 use harness::relevance::Before;
@@ -21,9 +22,10 @@ pub struct Injected {
 enum Measure {
     /// Packets that had been dropped before.
     Dropped(u64),
-    /// Packets that had been lost before.
-    Links {
+    /// Packets that had been lost, and held back, before.
+    Rough {
         lost: u64,
+        slowed: u64,
     },
     /// Nodes that died of it, and how long that took.
     Killed(Vec<(NodeId, Duration)>),
@@ -49,13 +51,14 @@ fn needed(fault: &Fault) -> Option<Vec<Needed>> {
         Fault::Pause(_) => vec![|can| &can.pause],
         Fault::Clock { rate: 100, .. } => vec![|can| &can.clock],
         Fault::Links { duplicate: 0, delay: Time::ZERO, .. } => vec![|can| &can.loss],
+        Fault::Links { duplicate: 0, loss: 0, .. } | Fault::Delay { .. } => vec![|can| &can.delay],
+        Fault::Links { duplicate: 0, .. } => vec![|can| &can.loss, |can| &can.delay],
         Fault::Nothing => Vec::new(),
         Fault::PowerLoss(_)
         | Fault::Clock { .. }
         | Fault::Wipe(_)
         | Fault::SlowDisk { .. }
         | Fault::Links { .. }
-        | Fault::Delay { .. }
         | Fault::Retry { .. }
         | Fault::Rebalance(_) => return None,
     })
@@ -80,20 +83,8 @@ pub(super) fn supports(fault: &Fault, host: &dyn Host) -> Result<(), Trouble> {
     })
 }
 
-fn end(node: NodeId) -> Endpoint {
+pub(super) fn end(node: NodeId) -> Endpoint {
     Endpoint::Node(node.index())
-}
-
-/// Every link between two of so many nodes, each way.
-fn links(nodes: usize) -> impl Iterator<Item = (NodeId, NodeId)> {
-    let nodes = move || (0..nodes as u8).map(NodeId);
-    nodes().flat_map(move |from| nodes().filter(move |to| from != *to).map(move |to| (from, to)))
-}
-
-/// The share, in percent, that is lost where these are lost one after the other.
-fn together(losses: impl Iterator<Item = u32>) -> u8 {
-    let left = losses.fold(1.0, |left, loss| left * (1.0 - f64::from(loss) / 100.0));
-    ((1.0 - left) * 100.0).round() as u8
 }
 
 impl RealCluster {
@@ -123,10 +114,10 @@ impl RealCluster {
             Fault::Kill(target) => Measure::Killed(self.kill(&self.victims(target))?),
             Fault::Pause(target) => Measure::Stopped(self.pause(&self.victims(target))?),
             Fault::Clock { target, .. } => Measure::Clocks(self.skew(target)?),
-            Fault::Links { .. } => {
-                let before = Measure::Links { lost: self.host.lost().map_err(trouble)? };
-                self.lose()?;
-                before
+            Fault::Links { .. } | Fault::Delay { .. } => {
+                let (lost, slowed) = self.roughed()?;
+                self.roughen()?;
+                Measure::Rough { lost, slowed }
             }
             Fault::Nothing => Measure::Nothing,
             other => panic!("\"{other}\" is refused before"),
@@ -155,10 +146,10 @@ impl RealCluster {
             (Fault::Clock { target, offset, .. }, Measure::Clocks(before)) => {
                 self.unskew(target, *offset, &before, lasted)?
             }
-            (Fault::Links { loss, .. }, Measure::Links { lost }) => {
-                self.lose()?;
-                let lost = self.host.lost().map_err(trouble)? - lost;
-                Effect::new(lost > 0, format!("{lost} packets lost, of {loss} % in all"))
+            (Fault::Links { .. } | Fault::Delay { .. }, Measure::Rough { lost, slowed }) => {
+                self.roughen()?;
+                let (lost_now, slowed_now) = self.roughed()?;
+                on_links(fault, lost_now - lost, slowed_now - slowed)
             }
             (Fault::Nothing, Measure::Nothing) => Effect::new(false, "nothing was done".to_string()),
             (fault, _) => panic!("\"{fault}\" was measured as another kind of fault"),
@@ -188,19 +179,6 @@ impl RealCluster {
         pairs.sort();
         pairs.dedup();
         self.host.cut(&pairs).map_err(trouble)
-    }
-
-    /// Every link between two nodes loses what the faults in force lose, one after the other, and no link loses anything else. A client
-    /// that sits beside a node uses that node's links: what it says to another node is lost as well.
-    fn lose(&mut self) -> Result<(), Trouble> {
-        let losses = self.in_force().filter_map(|fault| match fault {
-            Fault::Links { loss, .. } => Some(*loss),
-            _ => None,
-        });
-        let percent = together(losses);
-        let links = links(self.views.len()).filter(|_| percent > 0);
-        let pairs: Vec<_> = links.map(|(from, to)| (end(from), end(to), percent)).collect();
-        self.host.lose(&pairs).map_err(trouble)
     }
 
     fn kill(&mut self, victims: &[NodeId]) -> Result<Vec<(NodeId, Duration)>, Trouble> {
@@ -270,22 +248,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_lost_twice_is_lost_once() {
-        assert_eq!(together([].into_iter()), 0);
-        assert_eq!(together([25].into_iter()), 25);
-        assert_eq!(together([50, 50].into_iter()), 75);
-        assert_eq!(together([100, 10].into_iter()), 100);
-    }
-
-    #[test]
-    fn each_pair_of_nodes_has_a_link_each_way() {
-        let named: Vec<_> = links(3).map(|(from, to)| (from.0, to.0)).collect();
-        assert_eq!(named, [(0, 1), (0, 2), (1, 0), (1, 2), (2, 0), (2, 1)]);
-    }
-
-    #[test]
     fn links_that_duplicate_are_nothing_for_real_nodes() {
-        let links = |loss, duplicate| Fault::Links { loss, duplicate, late: Time::ZERO, delay: Time::ZERO };
-        assert!(known(&links(25, 0)) && !known(&links(25, 50)));
+        let links = |duplicate| Fault::Links { loss: 25, duplicate, late: Time::ZERO, delay: Time(9) };
+        assert!(known(&links(0)) && !known(&links(50)));
     }
 }

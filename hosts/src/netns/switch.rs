@@ -15,6 +15,9 @@ table bridge perjury {
   counter lost { }
   set cut { type ipv4_addr . ipv4_addr; }
   chain loss { }
+  chain slow {
+    type filter hook forward priority -1;
+  }
   chain passing {
     type filter hook forward priority 0;
     ip saddr . ip daddr @cut counter name dropped drop
