@@ -190,6 +190,22 @@ fn a_slow_link_has_a_direction_keeps_its_order_and_is_fast_again() {
 }
 
 #[test]
+fn what_is_held_when_a_cut_begins_is_cut() {
+    let Some((_state, mut host)) = slow_nodes(2) else { return };
+    echoes(&mut host);
+    let mut stream = dial(&host, Node(0), 1).unwrap();
+    host.slow(&[(Node(0), Node(1), Slow { by: Duration::from_secs(86_400), ..Slow::default() })]).unwrap();
+    say(&mut stream, "held");
+    eventually("it is held", || host.slowed().unwrap() > 0);
+    host.cut(&[(Node(0), Node(1))]).unwrap();
+    assert_eq!(host.dropped().unwrap(), 0, "it has not come to the cut yet");
+    host.slow(&[]).unwrap();
+    assert!(host.dropped().unwrap() > 0 && !heard(&host, 1, "held"));
+    host.cut(&[]).unwrap();
+    assert_eq!(read_line(&mut stream, LONG).unwrap(), "held", "TCP says it again");
+}
+
+#[test]
 fn packets_overtake_each_other_where_each_is_held_as_it_comes() {
     let Some((_state, mut host)) = slow_nodes(2) else { return };
     let address = format!("{}:{PORT}", host.address(1));
@@ -201,9 +217,20 @@ fn packets_overtake_each_other_where_each_is_held_as_it_comes() {
     host.start(0, &role("tell", &[&address, "50"])).unwrap();
     let numbers = || heard().lines().filter_map(|line| line.parse::<u32>().ok()).collect::<Vec<_>>();
     eventually("all are heard", || numbers().len() == 50);
-    let numbers = numbers();
-    assert!(!numbers.is_sorted(), "{numbers:?}");
+    assert!(!numbers().is_sorted(), "{:?}", numbers());
     assert_eq!(host.slowed().unwrap(), 50);
+
+    // None that is held is thrown away, whatever becomes of the links meanwhile.
+    let day = Slow { by: Duration::from_secs(86_400), ..Slow::default() };
+    host.kill(0, "tell").unwrap();
+    host.slow(&[(Node(0), Node(1), day)]).unwrap();
+    host.start(0, &role("tell", &[&address, "50"])).unwrap();
+    eventually("all are held", || host.slowed().unwrap() == 100);
+    host.slow(&[(Node(0), Node(1), day), (Node(1), Node(0), day)]).unwrap();
+    assert_eq!(numbers().len(), 50);
+    host.slow(&[]).unwrap();
+    eventually("all are let go", || numbers().len() == 100);
+    assert!(numbers()[50..].is_sorted(), "{:?}", numbers());
 }
 
 /// Forks one child in a session of its own, one whose parent ends, and a plain one.

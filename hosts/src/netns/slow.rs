@@ -144,11 +144,12 @@ impl Rule {
             }
             Rule::Iptables => {
                 show(switch)?;
-                let mut lines = "*filter\n:FORWARD ACCEPT [0:0]\n".to_string();
+                // The chain stays: with a chain the kernel throws away whatever is held.
+                let mut lines = "*filter\n-F FORWARD\n".to_string();
                 for (from, to) in links {
                     let _ = writeln!(lines, "-A FORWARD -s {from} -d {to} -j NFQUEUE --queue-num {NUMBER}");
                 }
-                ("iptables-restore", ["-w", "10"], lines + "COMMIT\n")
+                ("iptables-restore", ["--noflush", "--wait=10"], lines + "COMMIT\n")
             }
         };
         switch.call(program, &arguments, &lines).map(drop)
