@@ -102,9 +102,15 @@ pub fn strikes(strikes: &[Strike], nodes: u8, tier: Tier) -> Result<(), Usage> {
                     "a real database's timers do not run at {rate} %: use a rate of 100, or --tier sim"
                 ));
             }
+            Fault::Links { duplicate, .. } if real(tier) && *duplicate > 0 => {
+                return wrong(
+                    "TCP hides from real nodes what comes twice: leave out \"duplicate\", or use --tier sim"
+                        .to_string(),
+                );
+            }
             fault if real(tier) && !databases::real::known(fault) => {
                 return wrong(format!(
-                    "\"{fault}\" is for the bundled store; real nodes can be cut off, killed, paused, and have a clock that is off"
+                    "\"{fault}\" is for the bundled store; real nodes can be cut off, killed, paused, have links that lose packets or are slow, and a clock that is off"
                 ));
             }
             _ => {}

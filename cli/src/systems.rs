@@ -77,7 +77,9 @@ pub fn start(plan: &Plan, dir: &Path) -> Result<Box<dyn Cluster>, Trouble> {
         None => {
             programs(plan)?;
             match plan.tier {
-                Tier::Local => Box::new(Local::up(plan.nodes.into(), &state_dir(), &keeper()?).map_err(up)?),
+                Tier::Local => {
+                    Box::new(Local::up(plan.nodes.into(), &state_dir(), &KEEPER.map(OsString::from)).map_err(up)?)
+                }
                 _ => Box::new(Netns::up(plan.nodes.into(), &state_dir()).map_err(up)?),
             }
         }
@@ -95,12 +97,8 @@ fn programs(plan: &Plan) -> Result<(), Trouble> {
     Err(Trouble::new(what, format!("there is no program {missing} on this machine"), mend))
 }
 
-/// This program as the keeper of a local node.
-pub fn keeper() -> Result<[OsString; 2], Trouble> {
-    let program = std::env::current_exe();
-    let lost = |error| Trouble::new("finding this program's own file", error, "start it by its full path");
-    Ok([program.map_err(lost)?.into(), "keep".into()])
-}
+/// This program as the keeper of a local node: by a name that stays right when its file is replaced by a newer one.
+pub const KEEPER: [&str; 2] = ["/proc/self/exe", "keep"];
 
 /// How long a machine may look for a program.
 const LOOKING: Duration = Duration::from_secs(30);

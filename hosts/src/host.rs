@@ -21,6 +21,15 @@ pub enum Endpoint {
     Clients,
 }
 
+/// How much slower a link is than it was.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Slow {
+    /// Each packet takes longer by this much; they keep their order.
+    pub by: Duration,
+    /// Each packet takes longer by a time drawn up to this much, so that they overtake each other.
+    pub up_to: Duration,
+}
+
 /// Whether a host can do something; where not, why not and what would mend it, in a sentence.
 pub type Ability = std::result::Result<(), String>;
 
@@ -172,6 +181,22 @@ pub trait Host: Send {
     fn lose(&mut self, pairs: &[(Endpoint, Endpoint, u8)]) -> Result<()>;
     /// How many packets loss has dropped so far.
     fn lost(&self) -> Result<u64>;
+    /// Slows exactly these links down, and no others: what is held for a link that is fast again goes on at once. A link may be named
+    /// once. An empty set heals.
+    fn slow(&mut self, pairs: &[(Endpoint, Endpoint, Slow)]) -> Result<()> {
+        match pairs {
+            [] => Ok(()),
+            _ => Err(Error::new(
+                "cannot slow links down",
+                format!("a host of the kind {} has no way to hold packets back", self.kind()),
+                "use --tier netns",
+            )),
+        }
+    }
+    /// How many packets slow links have held back so far.
+    fn slowed(&self) -> Result<u64> {
+        Ok(0)
+    }
     /// Opens connections from there. It is cheap, may be cloned, and is used from any thread while the host is being hurt.
     fn dialer(&self, from: Endpoint) -> Dialer;
     /// Opens one connection: see [`Dialer::connect`].

@@ -1,4 +1,4 @@
-//! Programs that are called and waited for: `ip`, `nft`, `unshare`, and the commands that somebody runs on a node.
+//! Programs that are called and waited for: `ip`, `nft`, `iptables-restore`, `unshare`, and the commands that somebody runs on a node.
 
 use crate::error::{Error, Result};
 use crate::process;
@@ -16,6 +16,7 @@ fn package(program: &str) -> &'static str {
     match program {
         "ip" => "iproute2",
         "nft" => "nftables",
+        "iptables-restore" => "iptables",
         "unshare" | "nsenter" | "mount" => "util-linux",
         _ => "that has it",
     }

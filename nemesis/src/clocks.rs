@@ -3,7 +3,7 @@
 //! set off, but nothing makes its timers run faster: there a rate cannot be had.
 
 use crate::rounds::{LONGER, Round, rounds};
-use crate::{CLOCK_TIERS, STORE_TIERS};
+use crate::{NAMESPACE_TIERS, STORE_TIERS};
 use harness::{Fault, Nemesis, Rng, Shape, Strike, Target, Tier, Time};
 
 /// C-: behind, or at half the speed.
@@ -11,7 +11,7 @@ pub const CLOCK_SLOW: Nemesis = Nemesis {
     name: "clock-slow",
     about: "a clock is 10 election time-outs behind, or (not on real databases) runs at half its rate; leader and follower by turns",
     plan: |shape, rng| each(shape, rng, -1, 50),
-    tiers: CLOCK_TIERS,
+    tiers: NAMESPACE_TIERS,
 };
 
 /// C+: ahead, or at twice the speed.
@@ -19,7 +19,7 @@ pub const CLOCK_FAST: Nemesis = Nemesis {
     name: "clock-fast",
     about: "a clock is 10 election time-outs ahead, or (not on real databases) runs at twice its rate; leader and follower by turns",
     plan: |shape, rng| each(shape, rng, 1, 200),
-    tiers: CLOCK_TIERS,
+    tiers: NAMESPACE_TIERS,
 };
 
 /// A nemesis that does always the same to a clock: so many election time-outs of offset, at this rate.
@@ -29,7 +29,7 @@ macro_rules! always {
             name: $name,
             about: $about,
             plan: |shape, rng| always(shape, rng, Target::$target, $offset, $rate),
-            tiers: if $rate == 100 { CLOCK_TIERS } else { STORE_TIERS },
+            tiers: if $rate == 100 { NAMESPACE_TIERS } else { STORE_TIERS },
         }
     };
 }

@@ -51,8 +51,8 @@ pub const NEMESES: &[Nemesis] = &[
 
 /// Wherever the bundled store runs.
 const STORE_TIERS: &[Tier] = &[Tier::Sim, Tier::Local];
-/// Wherever clocks can be set.
-const CLOCK_TIERS: &[Tier] = &[Tier::Sim, Tier::Local, Tier::Netns];
+/// Where nodes are this machine's own: clocks can be set, and links can be slow.
+const NAMESPACE_TIERS: &[Tier] = &[Tier::Sim, Tier::Local, Tier::Netns];
 /// Everywhere.
 const ALL_TIERS: &[Tier] = &[Tier::Sim, Tier::Local, Tier::Netns, Tier::Ssh];
 /// Wherever somebody is asked, even if nothing may be done to it.

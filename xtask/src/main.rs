@@ -70,7 +70,12 @@ fn packages() -> Result<()> {
         programs: &["nats-server", "python3"],
         packages: &["nats-server", "python3"],
     };
-    for needed in databases::real::everything().chain([own]) {
+    let slow = Needed {
+        what: "slow links, where nftables cannot queue packets",
+        programs: &["iptables-restore"],
+        packages: &["iptables"],
+    };
+    for needed in databases::real::everything().chain([own, slow]) {
         match databases::real::install(&needed) {
             Ok(()) => println!("{}: there", needed.what),
             Err(trouble) if std::env::var_os("PERJURY_NO_SKIP").is_some() => bail!("{trouble}"),

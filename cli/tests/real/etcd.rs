@@ -1,7 +1,8 @@
 //! etcd: what others have published about it is found, and what it promises holds.
 
 use crate::binary::{folder, perjury};
-use crate::{logs, refused, skipped, until};
+use crate::{logs, refused, skipped, skipped_for, until};
+use databases::real::Needed;
 
 #[test]
 fn a_serializable_read_beside_a_cut_off_leader_is_stale() {
@@ -14,6 +15,33 @@ fn a_serializable_read_beside_a_cut_off_leader_is_stale() {
     assert!(ended.out.contains("packets stopped"), "{}", ended.out);
     assert_eq!(logs(dir.path()).len(), 5);
     assert!(logs(dir.path()).iter().all(|log| log.contains("raft")), "each node has said something");
+}
+
+/// What links need to be slow, where nftables cannot queue packets.
+const SLOW: Needed = Needed { what: "slow links", programs: &["iptables-restore"], packages: &["iptables"] };
+
+/// One run under faults on links, which all did something, and no false alarm: what comes late or again is no lie.
+fn bears(nemesis: &str, effect: &str) {
+    if skipped("etcd") || nemesis != "loss" && skipped_for(&SLOW) {
+        return;
+    }
+    let (ended, _dir) = until(0, 2, &format!("--database etcd --workload register --nemesis {nemesis} --time 40s"));
+    assert!(ended.out.contains(effect), "{}", ended.out);
+}
+
+#[test]
+fn registers_are_linearizable_while_packets_are_lost() {
+    bears("loss", "packets lost");
+}
+
+#[test]
+fn registers_are_linearizable_while_the_leader_is_heard_late() {
+    bears("delay", "packets held back by 1.500 s");
+}
+
+#[test]
+fn registers_are_linearizable_while_packets_overtake_each_other() {
+    bears("reorder", "packets held back by up to 0.250 s");
 }
 
 /// What etcd confirms by a majority holds through cuts, kills and pauses.
@@ -57,12 +85,16 @@ fn a_fault_that_nobody_can_do_to_it_is_refused_before_anything_is_started() {
     // Wipes n1 at 8 s; a nemesis would be refused by its name, a plan of one's own is by what it asks for.
     let wipe = r#"[{"when": {"at": 8000000}, "fault": {"wipe": {"node": 0}}, "lasts": 1000000}]"#;
     std::fs::write(dir.path().join("wipe.json"), wipe).expect("written");
+    let twice = wipe.replace(r#"{"wipe": {"node": 0}}"#, r#"{"links": {"loss": 0, "duplicate": 50, "delay": 0}}"#);
+    std::fs::write(dir.path().join("twice.json"), twice).expect("written");
     let cases = [
         ("run --database etcd --nemesis wipe", "partitions, kill, pause"),
         (
             "run --database etcd --plan wipe.json",
             "strike 1 cannot be done: \"wipe the disk of n1\" is for the bundled store",
         ),
+        ("run --database etcd --nemesis duplicate", "reorder and clocks"),
+        ("run --database etcd --plan twice.json", "TCP hides from real nodes what comes twice"),
         (
             "run --database etcd --url 127.0.0.1:1 --plan wipe.json",
             "strike 1 cannot be done: what runs already is never touched",

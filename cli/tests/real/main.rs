@@ -1,14 +1,16 @@
-//! Real databases, each on nodes in namespaces of their own. They take real time and wait for most of it, so they are one test
+//! Real databases, each on nodes of its own. They take real time and wait for most of it, so they are one test
 //! program, whose tests run side by side.
 #![allow(clippy::disallowed_methods)] // Real databases keep real time.
 
 #[path = "../binary/mod.rs"]
 mod binary;
 mod clocks;
+mod ends;
 mod etcd;
 mod galera;
 mod ordinary;
 mod own;
+mod places;
 mod postgres;
 mod redis;
 
@@ -22,10 +24,18 @@ fn skipped(database: &str) -> bool {
     skipped_for(&choose(database).expect("it is in the table").expect("its choices are known").database.needed())
 }
 
-/// The same for anything that is needed besides nodes.
+/// The same for anything that is needed besides nodes in namespaces.
 fn skipped_for(needed: &Needed) -> bool {
-    let missing = needed.missing().first().map(|program| format!("there is no program {program}"));
-    let why = missing.or_else(|| hosts::netns::possible_somehow().err().map(|error| error.to_string()));
+    let forbidden = hosts::netns::possible_somehow().err().map(|error| error.to_string());
+    missing(needed) || skip(needed, forbidden)
+}
+
+/// The same where nodes need nothing.
+fn missing(needed: &Needed) -> bool {
+    skip(needed, needed.missing().first().map(|program| format!("there is no program {program}")))
+}
+
+fn skip(needed: &Needed, why: Option<String>) -> bool {
     if let Some(why) = &why {
         assert!(env::var_os("PERJURY_NO_SKIP").is_none(), "{} is wanted: {why}", needed.what);
         eprintln!("skipped: {why}");

@@ -2,6 +2,7 @@
 
 use super::clocks::Deviation;
 use super::cluster::{RealCluster, trouble};
+use super::links::on_links;
 use harness::cluster::FaultId;
 use harness::fault::Effect;
 use harness::relevance::Before;
@@ -21,6 +22,11 @@ pub struct Injected {
 enum Measure {
     /// Packets that had been dropped before.
     Dropped(u64),
+    /// Packets that had been lost, and held back, before.
+    Rough {
+        lost: u64,
+        slowed: u64,
+    },
     /// Nodes that died of it, and how long that took.
     Killed(Vec<(NodeId, Duration)>),
     /// Nodes that the kernel showed stopped.
@@ -33,7 +39,8 @@ enum Measure {
 /// One of a host's abilities.
 type Needed = fn(&Abilities) -> &Ability;
 
-/// Which of a host's abilities a fault needs, by what it is. `None` where nobody has taught real nodes that fault.
+/// Which of a host's abilities a fault needs, by what it is. `None` where nobody has taught real nodes that fault: links that duplicate
+/// are one, since TCP throws away what comes twice before a program sees it.
 fn needed(fault: &Fault) -> Option<Vec<Needed>> {
     let one_way = |links: &[(NodeId, NodeId)]| links.iter().any(|(from, to)| !links.contains(&(*to, *from)));
     Some(match fault {
@@ -43,13 +50,15 @@ fn needed(fault: &Fault) -> Option<Vec<Needed>> {
         Fault::Kill(_) => vec![|can| &can.kill],
         Fault::Pause(_) => vec![|can| &can.pause],
         Fault::Clock { rate: 100, .. } => vec![|can| &can.clock],
+        Fault::Links { duplicate: 0, delay: Time::ZERO, .. } => vec![|can| &can.loss],
+        Fault::Links { duplicate: 0, loss: 0, .. } | Fault::Delay { .. } => vec![|can| &can.delay],
+        Fault::Links { duplicate: 0, .. } => vec![|can| &can.loss, |can| &can.delay],
         Fault::Nothing => Vec::new(),
         Fault::PowerLoss(_)
         | Fault::Clock { .. }
         | Fault::Wipe(_)
         | Fault::SlowDisk { .. }
         | Fault::Links { .. }
-        | Fault::Delay { .. }
         | Fault::Retry { .. }
         | Fault::Rebalance(_) => return None,
     })
@@ -72,6 +81,10 @@ pub(super) fn supports(fault: &Fault, host: &dyn Host) -> Result<(), Trouble> {
             Trouble::new(what, why, "use another host or another nemesis; see: perjury doctor")
         })
     })
+}
+
+pub(super) fn end(node: NodeId) -> Endpoint {
+    Endpoint::Node(node.index())
 }
 
 impl RealCluster {
@@ -101,6 +114,11 @@ impl RealCluster {
             Fault::Kill(target) => Measure::Killed(self.kill(&self.victims(target))?),
             Fault::Pause(target) => Measure::Stopped(self.pause(&self.victims(target))?),
             Fault::Clock { target, .. } => Measure::Clocks(self.skew(target)?),
+            Fault::Links { .. } | Fault::Delay { .. } => {
+                let (lost, slowed) = self.roughed()?;
+                self.roughen()?;
+                Measure::Rough { lost, slowed }
+            }
             Fault::Nothing => Measure::Nothing,
             other => panic!("\"{other}\" is refused before"),
         })
@@ -128,6 +146,11 @@ impl RealCluster {
             (Fault::Clock { target, offset, .. }, Measure::Clocks(before)) => {
                 self.unskew(target, *offset, &before, lasted)?
             }
+            (Fault::Links { .. } | Fault::Delay { .. }, Measure::Rough { lost, slowed }) => {
+                self.roughen()?;
+                let (lost_now, slowed_now) = self.roughed()?;
+                on_links(fault, lost_now - lost, slowed_now - slowed)
+            }
             (Fault::Nothing, Measure::Nothing) => Effect::new(false, "nothing was done".to_string()),
             (fault, _) => panic!("\"{fault}\" was measured as another kind of fault"),
         })
@@ -152,8 +175,7 @@ impl RealCluster {
             Fault::Partition(Cut::Links(links)) => Some(links),
             _ => None,
         });
-        let end = |node: &NodeId| Endpoint::Node(node.index());
-        let mut pairs: Vec<_> = links.flatten().map(|(from, to)| (end(from), end(to))).collect();
+        let mut pairs: Vec<_> = links.flatten().map(|(from, to)| (end(*from), end(*to))).collect();
         pairs.sort();
         pairs.dedup();
         self.host.cut(&pairs).map_err(trouble)
@@ -218,5 +240,16 @@ impl RealCluster {
             [] => Effect::new(false, "no process was stopped".to_string()),
             _ => Effect::new(true, format!("{} stopped for {lasted}", words.join(", "))),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_that_duplicate_are_nothing_for_real_nodes() {
+        let links = |duplicate| Fault::Links { loss: 25, duplicate, late: Time::ZERO, delay: Time(9) };
+        assert!(known(&links(0)) && !known(&links(50)));
     }
 }

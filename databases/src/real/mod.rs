@@ -20,6 +20,7 @@ mod clocks;
 mod cluster;
 mod faults;
 mod install;
+mod links;
 mod watch;
 
 pub use cluster::{RealCluster, start};

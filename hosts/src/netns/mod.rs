@@ -6,7 +6,9 @@
 
 mod enter;
 mod findings;
+mod queue;
 mod service;
+mod slow;
 mod space;
 mod switch;
 
@@ -17,9 +19,10 @@ pub use findings::probe;
 pub(crate) use switch::packets;
 
 use crate::error::{Error, Result, file, machine};
-use crate::host::{Abilities, Ability, Daemon, Dialer, Endpoint, Host, Stopped, Way, name};
+use crate::host::{Abilities, Ability, Daemon, Dialer, Endpoint, Host, Slow, Stopped, Way, name};
 use crate::registry::Entry;
 use crate::service::Service;
+use slow::Slower;
 use space::{Coming, Space};
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -45,6 +48,8 @@ pub struct Netns {
     spaces: Vec<Space>,
     clients: Option<Space>,
     switch: Option<Switch>,
+    /// Not there where this machine cannot slow links down.
+    slower: Option<Slower>,
     dirs: Vec<PathBuf>,
     abilities: Abilities,
     entry: Entry,
@@ -86,12 +91,14 @@ impl Netns {
             spaces.iter().enumerate().map(|(node, space)| (name(node), space, number(node))).collect();
         cables.push(("clients".into(), &clients, CLIENTS));
         let switch = Switch::build(switch, &cables)?;
-        let abilities = abilities(&switch);
+        let slower = Slower::start(&switch.0, &clients, (CLIENTS, number(0)));
+        let abilities = abilities(&switch, slower.as_ref().map(drop).map_err(String::clone));
         Ok(Netns {
             services: BTreeMap::new(),
             spaces,
             clients: Some(clients),
             switch: Some(switch),
+            slower: slower.ok(),
             dirs,
             abilities,
             entry,
@@ -134,8 +141,8 @@ fn hosts_file(nodes: usize) -> String {
     lines + &format!("{CLIENTS} clients\n")
 }
 
-/// What is certain once the nodes are up; the table is tried with a rule of each kind.
-fn abilities(switch: &Switch) -> Abilities {
+/// What is certain once the nodes are up; the table is tried with a rule of each kind, and slow links were tried with a packet.
+fn abilities(switch: &Switch, delay: Ability) -> Abilities {
     let link = (CLIENTS, CLIENTS);
     let tried = |tried: Result<()>, heal: Result<()>| -> Ability {
         tried.and(heal).map_err(|error| format!("{}: {}", error.what, error.why))
@@ -145,7 +152,7 @@ fn abilities(switch: &Switch) -> Abilities {
         one_way: cut.clone(),
         cut,
         loss: tried(switch.lose(&[(link, 1)]), switch.lose(&[])),
-        delay: Err("this kind of host cannot slow links down yet".into()),
+        delay,
         kill: Ok(()),
         pause: Ok(()),
         clock: crate::clock::possible(),
@@ -250,6 +257,22 @@ impl Host for Netns {
         self.switch()?.lost()
     }
 
+    fn slow(&mut self, pairs: &[(Endpoint, Endpoint, Slow)]) -> Result<()> {
+        let links: Vec<_> = pairs.iter().map(|(from, to, slow)| ((self.at(*from), self.at(*to)), *slow)).collect();
+        let switch = self.switch.as_ref().ok_or_else(closed)?;
+        match (&mut self.slower, &self.abilities.delay) {
+            (Some(slower), _) => slower.slow(&switch.0, &links),
+            (None, Err(why)) if !links.is_empty() => {
+                Err(Error::new("cannot slow links down", why, "see what `perjury doctor` says about this machine"))
+            }
+            (None, _) => Ok(()),
+        }
+    }
+
+    fn slowed(&self) -> Result<u64> {
+        Ok(self.slower.as_ref().map_or(0, Slower::held))
+    }
+
     fn dialer(&self, from: Endpoint) -> Dialer {
         let space = match from {
             Endpoint::Node(node) => self.space(node).ok(),
@@ -262,6 +285,7 @@ impl Host for Netns {
 
     fn close(&mut self) -> Result<()> {
         let mut closed = Ok(());
+        self.slower = None;
         // With the first process of a node's namespace the kernel ends all its daemons.
         for mut space in
             self.spaces.drain(..).chain(self.clients.take()).chain(self.switch.take().map(|switch| switch.0))

@@ -6,7 +6,7 @@ use hosts::netns::{self, Netns};
 use std::env;
 use std::ffi::OsString;
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
@@ -64,9 +64,33 @@ fn play() {
     match role.split(' ').collect::<Vec<_>>()[..] {
         ["echo", address] => echo(address),
         ["clock"] => clock(),
+        ["hear", address] => hear(address),
+        ["tell", address, count] => tell(address, count.parse().unwrap()),
         ["controller", state, end] => controller(Path::new(state), end),
         ["local-controller", state, keeper] => local_controller(Path::new(state), keeper),
         _ => panic!("nobody knows the role {role}"),
+    }
+}
+
+/// Says what comes to an address, packet by packet.
+fn hear(address: &str) {
+    let socket = UdpSocket::bind(address).unwrap();
+    println!("\nlistens");
+    let mut packet = [0; 99];
+    loop {
+        let length = socket.recv(&mut packet).unwrap();
+        println!("{}", String::from_utf8_lossy(&packet[..length]));
+    }
+}
+
+/// Sends so many numbers there, a packet each, and stays until it is ended.
+fn tell(address: &str, count: u32) {
+    let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
+    for number in 0..count {
+        socket.send_to(number.to_string().as_bytes(), address).unwrap();
+    }
+    loop {
+        thread::park();
     }
 }
 
