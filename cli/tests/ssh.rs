@@ -9,7 +9,7 @@ use databases::real::choose;
 use sshd::Machines;
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -30,6 +30,14 @@ fn perjury(machines: &Machines, dir: &Path, words: &str) -> Command {
     let mut command = machines.dialer().command().expect("the machines are up");
     command.arg(env!("CARGO_BIN_EXE_perjury")).args(words.split(' ')).current_dir(dir).stdin(Stdio::null());
     command
+}
+
+/// Signals a running program alone: what was spawned stands before it, and waits for it.
+fn signal(run: &Child, signal: &str) {
+    let parent = run.id().to_string();
+    let pids = Command::new("ps").args(["--ppid", &parent, "-o", "pid="]).output().expect("ps is there").stdout;
+    let pid = String::from_utf8_lossy(&pids).trim().to_string();
+    assert!(Command::new("kill").args([signal, &pid]).status().expect("kill is there").success());
 }
 
 /// How it ended, and all that it said.
@@ -81,7 +89,8 @@ fn etcd_on_three_machines_holds_while_its_leader_is_cut_off_and_killed_and_nothi
     eventually("etcd runs on all machines", || {
         ["n1: etcd", "n2: etcd", "n3: etcd", "inet perjury_", "here: "].into_iter().all(seen)
     });
-    hosts::end_command(&mut replay);
+    signal(&replay, "-KILL");
+    replay.wait().expect("it ends with its controller");
     let mut left = Vec::new();
     let clean = || {
         left = machines.left();
@@ -103,11 +112,7 @@ fn after_ctrl_c_what_there_is_is_judged_and_nothing_is_left() {
     let begun =
         || fs::read_to_string(dir.path().join("runs/latest/history.jsonl")).unwrap_or_default().lines().count() > 20;
     eventually("clients have asked", begun);
-    // What was spawned stands before the program, and waits for it.
-    let parent = run.id().to_string();
-    let pids = Command::new("ps").args(["--ppid", &parent, "-o", "pid="]).output().expect("ps is there").stdout;
-    let pid = String::from_utf8_lossy(&pids).trim().to_string();
-    assert!(Command::new("kill").args(["-INT", &pid]).status().expect("kill is there").success());
+    signal(&run, "-INT");
     let ended = run.wait_with_output().expect("it ends");
     assert!(ended.status.code().is_some_and(|code| code <= 3), "{ended:?}");
     assert!(String::from_utf8_lossy(&ended.stdout).contains("report: "), "{ended:?}");
