@@ -44,6 +44,18 @@ fn a_nemesis_that_does_nothing_is_vacuous() {
 }
 
 #[test]
+fn a_run_without_room_for_its_faults_is_told_beforehand_how_long_it_should_be() {
+    let dir = folder();
+    let short = perjury(dir.path(), "run --time 9s");
+    assert_eq!(short.code, 3, "{short:?}");
+    let (_, mend) = short.err.split_once("unless it is violated; --time ").expect("it is warned");
+    let (time, _) = mend.split_once(" has room").expect("it is told");
+    let long = perjury(dir.path(), &format!("run --time {time}"));
+    assert!(long.code == 0 && long.err.is_empty(), "{long:?}");
+    assert!(perjury(dir.path(), "run --nemesis calm --time 9s").err.is_empty(), "calm needs no fault");
+}
+
+#[test]
 fn one_fault_without_effect_among_others_is_vacuous() {
     let mut some = held();
     some.strikes[1].fault = harness::Fault::Nothing;

@@ -23,7 +23,7 @@ fn an_ordinary_user_cuts_a_leader_off_and_finds_two_owners() {
     let program = dir.path().join("perjury");
     copy(env!("CARGO_BIN_EXE_perjury"), &program).expect("there is room");
     for seed in 1..=3 {
-        let words = format!("run --database redis --nemesis isolate-leader --time 20s --seed {seed}");
+        let words = format!("run --database redis --nemesis isolate-leader --time 40s --seed {seed}");
         let mut command = Command::new("setpriv");
         command.args(["--reuid", NOBODY, "--regid", NOBODY, "--clear-groups"]).arg(&program).args(words.split(' '));
         let output = command.current_dir(dir.path()).output().expect("setpriv is there");

@@ -8,7 +8,7 @@ fn a_primary_that_is_cut_off_with_its_clients_loses_what_it_acknowledged() {
     if skipped("redis") {
         return;
     }
-    let (ended, dir) = until(1, 3, "--database redis --workload set --nemesis isolate-leader --time 20s");
+    let (ended, dir) = until(1, 3, "--database redis --workload set --nemesis isolate-leader --time 40s");
     assert!(ended.out.contains("set: violated: lost"), "{}", ended.out);
     assert!(ended.out.contains("packets stopped"), "{}", ended.out);
     let logs = logs(dir.path());
@@ -21,7 +21,7 @@ fn a_primary_and_its_successor_give_one_name_to_two_owners() {
     if skipped("redis") {
         return;
     }
-    let (ended, _) = until(1, 3, "--database redis --workload registration --nemesis isolate-leader --time 20s");
+    let (ended, _) = until(1, 3, "--database redis --workload registration --nemesis isolate-leader --time 40s");
     assert!(ended.out.contains("uniqueness: violated: double-ack"), "{}", ended.out);
 }
 

@@ -204,7 +204,8 @@ impl Redis {
             format!("sentinel announce-port {}", own.port()),
             format!("sentinel monitor {GROUP} {} {} {}", first.ip(), first.port(), self.0.nodes() / 2 + 1),
             format!("sentinel down-after-milliseconds {GROUP} {low}"),
-            format!("sentinel failover-timeout {GROUP} {}", 2 * high),
+            // A vote that split is held again after twice this time.
+            format!("sentinel failover-timeout {GROUP} {high}"),
         ]
         .join("\n")
             + "\n"

@@ -5,12 +5,13 @@ mod arguments;
 pub use arguments::Arguments;
 
 use super::{Failure, stop_flag};
-use crate::assemble::{Request, Usage, carry_out, judgement, plan};
+use crate::assemble::{Request, Usage, carry_out, judgement, plan, shape};
 use crate::folder::{Folder, replay_command};
 use crate::progress::Progress;
 use harness::campaign::{Cell, Expected, Observed, Orders, Other, Trial};
+use harness::gate::{CALM, ROUNDS};
 use harness::plan::FORMAT;
-use harness::{Exit, Judgement, Plan, Run, Seed, Tier};
+use harness::{Exit, Judgement, Plan, Run, SECOND, Seed, Shape, Tier, Time};
 
 /// Runs it.
 pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
@@ -19,6 +20,9 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         return Err(Failure::Usage("--seed and --seeds together are beyond the last seed".to_string()));
     }
     let first = plan(&request)?;
+    if let Some(warning) = too_short(&request, &first) {
+        eprintln!("perjury: {warning}");
+    }
     if arguments.install {
         arguments.install()?;
     }
@@ -38,6 +42,26 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
             Ok(worst)
         }
     }
+}
+
+/// What to say of a run that has no room for as many faults as one that holds must have met: it can only be violated or vacuous.
+fn too_short(request: &Request, plan: &Plan) -> Option<String> {
+    let planned = plan.strikes.len();
+    if request.strikes.is_some() || plan.nemesis == CALM || planned >= ROUNDS {
+        return None;
+    }
+    let room = |time: &Time| {
+        let shape = Shape { time: *time, ..shape(request) };
+        nemesis::plan(&request.nemesis, &shape, request.seed).is_ok_and(|strikes| strikes.len() >= ROUNDS)
+    };
+    let enough = (1..=600).map(|seconds| request.time + SECOND * seconds).find(room);
+    let mend = enough.map_or_else(String::new, |time| format!("; --time {}s has room", time.0.div_ceil(SECOND.0)));
+    let faults = if planned == 1 { "fault" } else { "faults" };
+    Some(format!(
+        "{} s have room for {planned} {faults} of {}, and a run that holds needs {ROUNDS}: it will be vacuous unless it is violated{mend}",
+        request.time.seconds(),
+        plan.nemesis
+    ))
 }
 
 fn one(arguments: &Arguments, plan: Plan) -> Result<Exit, Failure> {
