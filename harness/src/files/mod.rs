@@ -4,6 +4,7 @@ pub mod adapter;
 pub mod edn;
 mod edn_atoms;
 pub mod foreign;
+mod foreign_calls;
 mod foreign_json;
 pub mod history;
 pub mod plan;

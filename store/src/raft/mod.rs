@@ -1,12 +1,9 @@
 //! Raft (Ongaro 2014): one leader a term, a replicated log, reads through ReadIndex, snapshots, client sessions.
 //!
-//! A term, a vote or an entry is on disk before any message that depends on it leaves: what depends on a write is *held*
-//! until the disk has counted it. A leader sends entries on before its own disk has them, because its own copy is
-//! only counted once it is synced.
-//!
-//! Here are elections and the frame; [`replication`] has entries and commitment, [`reads`] what differs between the modes, [`log`]
-//! the log and its disk, [`members`] who belongs to the cluster, [`modes`] names and deliberate bugs.
+//! Here is the frame; [`elections`] has who leads, [`replication`] entries and commitment, [`disk`] what waits for a sync, [`reads`] what
+//! differs between the modes, [`log`] the log, [`members`] who belongs to the cluster, [`modes`] names and deliberate bugs.
 
+mod disk;
 mod elections;
 mod log;
 mod members;
@@ -17,8 +14,9 @@ mod replication;
 use crate::data::digest;
 use crate::hold::Hold;
 use crate::machine::Machine;
+use disk::Held;
 use harness::{Input, LocalClock, Membership, Node, NodeId, Outbox, RequestId, Time, View, marks, timers};
-use log::{Command, Durable, Entry, Index, Log, Record, Snapshot, Term};
+use log::{Durable, Entry, Index, Log, Record, Snapshot, Term};
 use modes::Config;
 use reads::Reads;
 use replication::Lead;
@@ -96,16 +94,6 @@ enum Role {
     Follower,
     Candidate { votes: u32 },
     Leader(Box<Lead>),
-}
-
-/// What waits for the disk.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Held {
-    Send(NodeId, Message),
-    /// My own vote in this term.
-    OwnVote(Term),
-    /// My own copy of the log up to here, in this term.
-    OwnCopy(Term, Index),
 }
 
 /// A Raft node.
@@ -284,84 +272,11 @@ impl Raft {
         }
     }
 
-    fn persisted(&mut self, records: usize, out: &mut Outbox<Raft>) {
-        for held in self.hold.persisted(records) {
-            self.release(held, out);
-        }
-    }
-
-    /// Ends a step: writes what changed, and says what may be said.
-    fn flush(&mut self, out: &mut Outbox<Raft>) {
-        // Releasing my own vote or copy may change the state again, at most a few times.
-        loop {
-            if !self.record.is_empty() {
-                return self.write(out);
-            }
-            if !self.config.bugs.ack_before_fsync {
-                self.hold.append_after_writes(&mut self.holding);
-            }
-            if self.holding.is_empty() {
-                return;
-            }
-            let mut holding = std::mem::take(&mut self.holding);
-            holding.drain(..).for_each(|held| self.release(held, out));
-            if self.holding.is_empty() {
-                // The same allocation serves the next step.
-                self.holding = holding;
-            }
-        }
-    }
-
-    fn write(&mut self, out: &mut Outbox<Raft>) {
-        let record = std::mem::take(&mut self.record);
-        if let (Some(_), Role::Leader(_)) = (&record.entries, &self.role) {
-            self.holding.push(Held::OwnCopy(self.term, self.log.last()));
-        }
-        // Asked of memory: what the record says of the vote is wrong under the deliberate bug.
-        let votes = record.ballot.is_some() && self.vote.is_some();
-        out.persist(record);
-        if votes {
-            out.mark(Sign::Voted);
-        }
-        self.hold.write(std::mem::take(&mut self.holding));
-        if votes && self.config.bugs.vote_not_persisted {
-            self.stray(out);
-        }
-        if self.config.bugs.ack_before_fsync {
-            for held in self.hold.hurry() {
-                self.stray(out);
-                self.release(held, out);
-            }
-        }
-    }
-
     /// Announces that a deliberate bug came to bear: where it is not caught, that tells whether it was ever reached.
     fn stray(&mut self, out: &mut Outbox<Raft>) {
         if !std::mem::replace(&mut self.strayed, true) {
             out.mark(Sign::Strayed);
         }
-    }
-
-    fn release(&mut self, held: Held, out: &mut Outbox<Raft>) {
-        match held {
-            Held::Send(to, message) => out.send(to, message),
-            Held::OwnVote(term) if term == self.term => self.count_vote(self.id, out),
-            Held::OwnCopy(term, index) if term == self.term => self.own_copy(index, out),
-            Held::OwnVote(_) | Held::OwnCopy(..) => {}
-        }
-    }
-
-    /// Adds an entry of this term to the own log, and returns its index.
-    fn add(&mut self, command: Command) -> Index {
-        let entry = Entry { term: self.term, command };
-        self.log.push(entry.clone());
-        self.written_after(self.log.last() - 1).push(entry);
-        self.log.last()
-    }
-
-    /// The entries that this step writes behind `index`.
-    fn written_after(&mut self, index: Index) -> &mut Vec<Entry> {
-        &mut self.record.entries.get_or_insert_with(|| (index, Vec::new())).1
     }
 }
 
