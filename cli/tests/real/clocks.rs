@@ -38,6 +38,32 @@ fn a_redis_tells_a_time_that_is_100_s_ahead_or_behind_and_the_right_one_afterwar
     assert!(wrong.iter().any(|seconds| *seconds > 0.0) && wrong.iter().any(|seconds| *seconds < 0.0));
 }
 
+#[test]
+fn every_process_of_a_postgres_tells_a_wrong_time_and_the_right_one_afterwards() {
+    wrong_both_ways("postgres", "--database postgres --nodes 1");
+}
+
+#[test]
+fn a_galera_tells_a_wrong_time_and_the_right_one_afterwards() {
+    if std::env::var_os("PERJURY_LONG").is_none() {
+        eprintln!("skipped: galera is tested in the long lane, with PERJURY_LONG=1");
+        return;
+    }
+    wrong_both_ways("galera", "--database galera --nodes 1");
+}
+
+/// Ahead, and then behind. A clock that is still wrong after its fault ends the run as a trouble.
+fn wrong_both_ways(name: &str, words: &str) {
+    if skipped(name) {
+        return;
+    }
+    let (ended, _dir) = run(&format!("{words} --workload set --time 18s"), &[(4, clock(100), 4), (12, clock(-100), 4)]);
+    assert_eq!(ended.code, 0, "{}{}", ended.out, ended.err);
+    let wrong = deviations(&ended.out);
+    assert!(wrong.len() >= 8 && wrong.iter().all(|seconds| (99.0..101.0).contains(&seconds.abs())), "{}", ended.out);
+    assert!(wrong.iter().any(|seconds| *seconds > 0.0) && wrong.iter().any(|seconds| *seconds < 0.0));
+}
+
 /// By how much the first node's clock was off each time that it was asked, from and to, in seconds.
 fn deviations(out: &str) -> Vec<f64> {
     let measured = out.lines().filter_map(|line| line.split_once("n1 was off by ")).map(|(_, words)| words);
