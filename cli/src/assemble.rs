@@ -196,9 +196,10 @@ pub fn check(request: &Request) -> Result<(), Usage> {
         if !nemesis(part)?.tiers.contains(&tier) {
             let (whom, mend) = match tier {
                 Tier::Sim | Tier::Local => ("real processes", "use --tier sim, or another nemesis"),
-                Tier::Netns => {
-                    ("a real database", "partitions, kill, pause, mixed, loss, delay, reorder and clocks' offsets can")
-                }
+                Tier::Netns => (
+                    "a real database",
+                    "partitions, kill, pause, mixed, loss, delay, reorder and clocks' offsets, still or moving, can",
+                ),
                 Tier::Ssh => ("machines that are reached by SSH", "partitions, kill, pause and mixed can"),
                 Tier::Url => ("what runs already, which is never touched", "use --nemesis calm"),
             };

@@ -5,7 +5,7 @@
 
 use crate::assemble::Usage;
 use crate::systems::real;
-use harness::{Cut, Fault, MS, NodeId, SECOND, Settings, Strike, Target, Tier, Time};
+use harness::{Cut, Fault, MS, Motion, NodeId, SECOND, Settings, Strike, Target, Tier, Time};
 
 /// How large a cluster and a run are.
 pub struct Size {
@@ -77,6 +77,17 @@ pub fn strikes(strikes: &[Strike], nodes: u8, tier: Tier) -> Result<(), Usage> {
             Fault::Clock { offset, .. } if offset.unsigned_abs() > LONGEST.0 => {
                 return wrong("a clock can be at most a day off".to_string());
             }
+            Fault::Clock { motion: Motion::Strobe(every), .. } if *every < MS * 50 || *every > LONGEST => {
+                return wrong("a clock can jump every 50 ms to a day".to_string());
+            }
+            Fault::Clock { offset: 0, motion: Motion::Strobe(_), .. } => {
+                return wrong("a clock that jumps needs an offset".to_string());
+            }
+            Fault::Clock { motion: Motion::Drift(percent), .. }
+                if !(-100..=1000).contains(percent) || *percent == 0 =>
+            {
+                return wrong(format!("a clock that gains {percent} %; -100 to 1000 can be had, without 0"));
+            }
             Fault::SlowDisk { by, .. } | Fault::Delay { by, .. } if *by > LONGEST => {
                 return wrong("a delay of more than a day".to_string());
             }
@@ -110,7 +121,7 @@ pub fn strikes(strikes: &[Strike], nodes: u8, tier: Tier) -> Result<(), Usage> {
             }
             fault if real(tier) && !databases::real::known(fault) => {
                 return wrong(format!(
-                    "\"{fault}\" is for the bundled store; real nodes can be cut off, killed, paused, have links that lose packets or are slow, and a clock that is off"
+                    "\"{fault}\" is for the bundled store; real nodes can be cut off, killed, paused, have links that lose packets or are slow, and a clock that is off, jumps or drifts"
                 ));
             }
             _ => {}

@@ -180,6 +180,10 @@ fn a_bad_plan_says_where() {
     };
     let far = serde_json::json!([{"when": {"at": 1}, "fault": {"kill": {"node": 5}}, "lasts": 1}]);
     let frozen = serde_json::json!([{"when": {"at": 1}, "fault": {"clock": {"target": "leader", "offset": 0, "rate": 0}}, "lasts": 1}]);
+    let moving = |offset: i64, motion: serde_json::Value| {
+        let clock = serde_json::json!({"target": "leader", "offset": offset, "rate": 100, "motion": motion});
+        serde_json::json!([{"when": {"at": 1}, "fault": {"clock": clock}, "lasts": 1}])
+    };
     let typo = serde_json::json!([{"when": {"at": 1}, "fault": {"kil": {"node": 0}}, "lasts": 1}]);
     let power = serde_json::json!([{"when": {"at": 1}, "fault": {"power-loss": "all"}, "lasts": 1}]);
     let cases = [
@@ -196,6 +200,9 @@ fn a_bad_plan_says_where() {
         (with("/settings/delay_low", 9_000_000.into()), "settings: delay_low is above delay_high"),
         (with("/strikes", far.clone()), "strike 1 cannot be done: there is no node 5; a cluster of 5 has nodes 0 to 4"),
         (with("/strikes", frozen), "a clock's rate of 0 %"),
+        (with("/strikes", moving(1, serde_json::json!({"strobe": 0}))), "a clock can jump every 50 ms to a day"),
+        (with("/strikes", moving(0, serde_json::json!({"strobe": 300000}))), "a clock that jumps needs an offset"),
+        (with("/strikes", moving(0, serde_json::json!({"drift": -101}))), "a clock that gains -101 %"),
         (with("/strikes", typo.clone()), "unknown variant `kil`"),
     ];
     let dir = folder();

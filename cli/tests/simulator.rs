@@ -52,6 +52,23 @@ fn the_promised_command_finds_a_double_acknowledgement_and_explains_it() {
     assert_eq!(verdict["format"], 1);
 }
 
+/// A remove that is stamped by a clock that has gone back loses against its own add.
+#[test]
+fn a_clock_that_jumps_or_drifts_brings_removed_elements_back_and_a_right_one_does_not() {
+    for nemesis in ["clock-strobe-leader", "clock-strobe-follower", "clock-drift-leader", "clock-drift-follower"] {
+        let caught = (1..=10).filter(|seed| {
+            let (run, verdict) = tried(&request("ml-lww", "set", nemesis, *seed));
+            assert!(run.faults.iter().all(|fault| fault.effect.as_ref().is_some_and(|effect| effect.effective)));
+            matches!(verdict, Verdict::Violated(anomaly) if anomaly.class == "resurrected")
+        });
+        assert!(caught.count() >= 8, "{nemesis}");
+        let seed = request("raft", "register", nemesis, 1);
+        assert!(matches!(tried(&seed).1, Verdict::Held), "nobody there reads the clock on the wall");
+        assert_eq!(bytes(&tried(&seed).0), bytes(&tried(&seed).0));
+    }
+    assert!((1..=10).all(|seed| matches!(tried(&request("ml-lww", "set", "calm", seed)).1, Verdict::Held)));
+}
+
 #[test]
 fn a_deliberate_bug_is_named_in_the_folder_and_in_what_is_said() {
     let dir = folder();

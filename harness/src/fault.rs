@@ -1,5 +1,6 @@
 //! What may be done to a cluster, to whom, when, and what it turned out to have done.
 
+use crate::motion::Motion;
 use crate::node::NodeId;
 use crate::time::Time;
 use serde::{Deserialize, Serialize};
@@ -18,7 +19,7 @@ pub enum Fault {
     /// `SIGSTOP`; clocks run on and messages wait. Lifting continues.
     Pause(Target),
     /// Wrong clocks. Lifting takes the offset back and lets the clocks run at their own rate again; what a wrong rate has
-    /// added stays. Several at once add up their offsets and multiply their rates ([`skew`]).
+    /// added stays. Several at once add up their offsets and multiply their rates ([`crate::Skew`]).
     Clock {
         /// Whose.
         target: Target,
@@ -26,6 +27,9 @@ pub enum Fault {
         offset: i64,
         /// Speed of the timers and of the wall clock, in percent: 200 is twice as fast.
         rate: u32,
+        /// What becomes of the offset meanwhile.
+        #[serde(default, skip_serializing_if = "Motion::is_still")]
+        motion: Motion,
     },
     /// The process dies and its disk is emptied; at once the node starts again under the same id and remembers nothing.
     /// There is nothing to lift: a lost disk does not come back.
@@ -236,12 +240,6 @@ impl Fault {
     }
 }
 
-/// What several clock faults at once come to: offsets add up, rates multiply.
-pub fn skew(faults: &[(i64, u32)]) -> (i64, u32) {
-    let rate = faults.iter().fold(100u64, |rate, (_, percent)| rate * u64::from(*percent) / 100);
-    (faults.iter().map(|(offset, _)| offset).sum(), rate.clamp(1, 10_000) as u32)
-}
-
 /// The nodes with the most cut links: those on the smaller side of any two-sided cut. Where they are more than a half of all
 /// there is no such side.
 fn smaller_side(links: &[(NodeId, NodeId)], cluster: usize) -> Vec<NodeId> {
@@ -280,8 +278,9 @@ impl fmt::Display for Fault {
             Fault::Pause(target) => write!(f, "pause {target}"),
             Fault::Wipe(target) => write!(f, "wipe the disk of {target}"),
             Fault::Rebalance(target) => write!(f, "take {target} out of the cluster and a new machine in"),
-            Fault::Clock { target, offset, rate } => {
-                write!(f, "set the clock of {target} {:+.3} s off, at {rate} % of its rate", *offset as f64 / 1e6)
+            Fault::Clock { target, offset, rate, motion } => {
+                let offset = *offset as f64 / 1e6;
+                write!(f, "set the clock of {target} {offset:+.3} s off, at {rate} % of its rate{motion}")
             }
             Fault::SlowDisk { target, by } => write!(f, "slow the disk of {target} by {by} a sync"),
             Fault::Links { loss, duplicate, late, delay } => {

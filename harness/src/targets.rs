@@ -30,7 +30,9 @@ pub fn resolve(fault: &Fault, scene: &Scene, rng: &mut Rng) -> Fault {
         Fault::Kill(target) => Fault::Kill(node(target)),
         Fault::PowerLoss(target) => Fault::PowerLoss(node(target)),
         Fault::Pause(target) => Fault::Pause(node(target)),
-        Fault::Clock { target, offset, rate } => Fault::Clock { target: node(target), offset: *offset, rate: *rate },
+        Fault::Clock { target, offset, rate, motion } => {
+            Fault::Clock { target: node(target), offset: *offset, rate: *rate, motion: *motion }
+        }
         Fault::SlowDisk { target, by } => Fault::SlowDisk { target: node(target), by: *by },
         Fault::Wipe(target) => Fault::Wipe(node(target)),
         Fault::Rebalance(target) => Fault::Rebalance(node(target)),
@@ -114,6 +116,7 @@ impl Scene<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::motion::Motion;
     use crate::seed::Seed;
 
     fn resolved(nodes: u8, fault: &Fault, seed: u64) -> Fault {
@@ -136,7 +139,8 @@ mod tests {
 
     #[test]
     fn others_are_all_but_the_leader() {
-        let fault = resolved(3, &Fault::Clock { target: Target::Others, offset: 0, rate: 200 }, 1);
+        let fault =
+            resolved(3, &Fault::Clock { target: Target::Others, offset: 0, rate: 200, motion: Motion::Still }, 1);
         assert_eq!(fault.target().map(|target| target.nodes(3)), Some(vec![NodeId(0), NodeId(2)]));
     }
 }

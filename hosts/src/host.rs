@@ -162,7 +162,7 @@ pub trait Host: Send {
     /// `SIGCONT` for each of its processes, until the kernel shows none of them stopped. False if it was not running.
     fn resume(&mut self, node: usize, daemon: &str) -> Result<bool>;
     /// Makes the clock on the wall of each of its processes wrong by so many microseconds, 0 for right; those that are wrong by as
-    /// much already are not touched, others are stopped for some milliseconds. Returns how many processes read back as wished. What
+    /// much already are not touched, those that are wrong otherwise run on, others are stopped for some milliseconds. Returns how many processes read back as wished. What
     /// they fork inherits it; a process that begins another program has a right clock, until this is called again.
     fn skew(&mut self, node: usize, daemon: &str, offset: i64) -> Result<usize>;
     /// Where the daemon's standard output and error go. Beside the data directory, not in it, and removed by [`Host::close`].

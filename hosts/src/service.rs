@@ -113,15 +113,17 @@ impl Service {
         self.turn(Signal::CONT, move |awake, all| std::mem::replace(&mut told, true) && awake.len() == all)
     }
 
-    /// Makes the clock of each of its processes wrong by so many microseconds. Those that are already are left alone; for others all
-    /// are stopped for a moment. Returns how many read back as wished.
+    /// Makes the clock of each of its processes wrong by so many microseconds. Those that are already are left alone; those that are
+    /// wrong otherwise run on; for those that come to be wrong, or right, all are stopped for a moment. Returns how many read back
+    /// as wished.
     pub fn skew(&mut self, offset: i64) -> Result<usize> {
         let failed = |why: String| Error::new("cannot move a daemon's clock", why, "see: perjury doctor");
         let clock = Clock::find().map_err(failed)?;
         // A process whose vDSO is not understood, or that has ended, is neither.
         let wrong = |pid: &u32| clock.offset(*pid).is_ok_and(|seen| seen != offset);
         let pids = self.pids();
-        if pids.iter().any(wrong) {
+        let untold = |pid: &&u32| wrong(pid) && !clock.change(**pid, offset).unwrap_or(false);
+        if pids.iter().filter(untold).count() > 0 {
             // Whoever paused it wants it paused afterwards.
             let paused = pids.iter().all(|pid| process::state(*pid) == State::Stopped);
             let set = self.stop_outside(paused).and_then(|()| {

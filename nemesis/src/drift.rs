@@ -2,7 +2,7 @@
 
 use crate::STORE_TIERS;
 use crate::rounds::{LONGER, rounds};
-use harness::{Cut, Fault, Nemesis, Rng, Shape, Strike, Target, When};
+use harness::{Cut, Fault, Motion, Nemesis, Rng, Shape, Strike, Target, When};
 
 /// C- of the leader with P1: its lease outlasts the others' patience.
 pub const SLOW_LEADER: Nemesis = Nemesis {
@@ -33,7 +33,7 @@ fn each(shape: &Shape, rng: &mut Rng, target: Target, rate: u32) -> Vec<Strike> 
     let before = shape.settings.election_low * 2;
     let mut strikes = Vec::new();
     for round in rounds(shape, rng, LONGER) {
-        strikes.push(round.strike(Fault::Clock { target: target.clone(), offset: 0, rate }));
+        strikes.push(round.strike(Fault::Clock { target: target.clone(), offset: 0, rate, motion: Motion::Still }));
         let fault = Fault::Partition(Cut::Isolate(Target::Leader));
         strikes.push(Strike { when: When::At(round.start + before), fault, lasts: round.lasts.since(before) });
     }

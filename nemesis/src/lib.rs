@@ -31,6 +31,10 @@ pub const NEMESES: &[Nemesis] = &[
     clocks::KINDS[5],
     clocks::KINDS[6],
     clocks::KINDS[7],
+    clocks::MOVING[0],
+    clocks::MOVING[1],
+    clocks::MOVING[2],
+    clocks::MOVING[3],
     drift::SLOW_LEADER,
     drift::FAST_LEADER,
     drift::FAST_FOLLOWERS,
@@ -151,11 +155,15 @@ mod tests {
     fn clocks_of_real_databases_are_set_off_and_never_run_at_another_rate() {
         let can = NEMESES.iter().filter(|nemesis| nemesis.tiers.contains(&Tier::Netns));
         let clocks: Vec<_> = can.filter(|nemesis| nemesis.name.starts_with("clock-")).collect();
-        assert_eq!(clocks.len(), 6, "both that take turns, and an offset each way of leader and follower");
+        assert_eq!(
+            clocks.len(),
+            10,
+            "both that take turns; of leader and follower: an offset each way, and two that move"
+        );
         for (nemesis, seed) in clocks.iter().flat_map(|nemesis| (1..20).map(move |seed| (nemesis, Seed(seed)))) {
             for strike in plan(nemesis.name, &shape(Tier::Netns), seed).expect("a known name") {
-                let harness::Fault::Clock { offset, rate, .. } = strike.fault else { panic!("{strike:?}") };
-                assert!(offset != 0 && rate == 100, "{} {seed:?}", nemesis.name);
+                let harness::Fault::Clock { offset, rate, motion, .. } = strike.fault else { panic!("{strike:?}") };
+                assert!(motion.moved(offset, SECOND) != 0 && rate == 100, "{} {seed:?}", nemesis.name);
             }
         }
     }

@@ -4,7 +4,7 @@ use crate::ALL_TIERS;
 use crate::disks::at_a_write;
 use crate::processes::leader_mostly;
 use crate::rounds::{LONGER, Round, rounds};
-use harness::{Cut, Fault, MS, Nemesis, Rng, Shape, Strike, Target, Tier};
+use harness::{Cut, Fault, MS, Motion, Nemesis, Rng, Shape, Strike, Target, Tier};
 
 /// A bit of everything.
 pub const MIXED: Nemesis = Nemesis {
@@ -32,8 +32,13 @@ fn any(round: Round, shape: &Shape, rng: &mut Rng) -> Strike {
         2 => Fault::Partition(Cut::Mute(Target::Leader)),
         3 => Fault::Kill(target),
         4 => Fault::Pause(target),
-        5 => Fault::Clock { target, offset: if rng.percent(50) { offset } else { -offset }, rate: 100 },
-        6 => Fault::Clock { target, offset: 0, rate: if rng.percent(50) { 200 } else { 50 } },
+        5 => Fault::Clock {
+            target,
+            offset: if rng.percent(50) { offset } else { -offset },
+            rate: 100,
+            motion: Motion::Still,
+        },
+        6 => Fault::Clock { target, offset: 0, rate: if rng.percent(50) { 200 } else { 50 }, motion: Motion::Still },
         7 => Fault::SlowDisk { target, by: MS * 60 },
         _ => return at_a_write(round, Target::Marked, rng),
     })

@@ -1,7 +1,9 @@
-//! A clock that is 100 s wrong, on one node of a real database: measured by what the database itself tells, and gone afterwards.
+//! A clock that is wrong on one node of a real database, by an offset that stays, jumps or grows: measured by what the database itself
+//! tells, and gone afterwards.
 
 use crate::binary::{Ended, folder, perjury};
-use crate::skipped;
+use crate::{skipped, skipped_for};
+use databases::real::Needed;
 use serde_json::{Value, json};
 
 const SECOND: u64 = 1_000_000;
@@ -36,6 +38,84 @@ fn a_redis_tells_a_time_that_is_100_s_ahead_or_behind_and_the_right_one_afterwar
     assert!(wrong.len() >= 8, "{}", ended.out);
     assert!(wrong.iter().all(|seconds| (99.0..101.0).contains(&seconds.abs())), "{}", ended.out);
     assert!(wrong.iter().any(|seconds| *seconds > 0.0) && wrong.iter().any(|seconds| *seconds < 0.0));
+}
+
+/// The same, jumping to the other side and back, or growing by so many percent of what passes.
+fn moving(seconds: i64, motion: Value) -> Value {
+    json!({"clock": {"target": {"node": 0}, "offset": seconds * SECOND as i64, "rate": 100, "motion": motion}})
+}
+
+#[test]
+fn every_process_of_a_postgres_tells_a_wrong_time_and_the_right_one_afterwards() {
+    if skipped("postgres") {
+        return;
+    }
+    let (strobe, drift) = (moving(7, json!({"strobe": SECOND / 2})), moving(0, json!({"drift": -50})));
+    let strikes = [(3, clock(100), 3), (9, clock(-100), 3), (15, strobe, 3), (21, drift, 4)];
+    let (ended, _dir) = run("--database postgres --nodes 1 --workload set --time 28s", &strikes);
+    assert_eq!(ended.code, 0, "{}{}", ended.out, ended.err);
+    for (fault, wanted) in [[100.0, 100.0], [-100.0, -100.0], [-7.0, 7.0], [-2.0, -0.5]].iter().enumerate() {
+        let seen = deviations_of(&ended.out, fault + 1);
+        let near = |wanted: f64| seen.iter().any(|seconds| (seconds - wanted).abs() < 0.6);
+        assert!(wanted.iter().all(|wanted| near(*wanted)), "fault {}: {seen:?}: {}", fault + 1, ended.out);
+    }
+}
+
+#[test]
+fn a_careless_client_loses_writes_when_a_clock_jumps() {
+    careless(1, &moving(3, json!({"strobe": SECOND * 3 / 10})));
+}
+
+#[test]
+fn a_careless_client_loses_writes_when_a_clock_has_drifted_and_is_set_right() {
+    careless(1, &moving(0, json!({"drift": 50})));
+}
+
+#[test]
+fn a_careless_client_loses_nothing_while_the_clock_is_right() {
+    careless(0, &json!({"pause": {"node": 0}}));
+}
+
+/// Registers whose last writer wins, by the clock of a Redis: how a run ends in which this fault strikes twice.
+fn careless(code: i32, fault: &Value) {
+    let python = Needed { what: "a client in Python", programs: &["python3"], packages: &["python3"] };
+    if skipped("redis") || skipped_for(&python) {
+        return;
+    }
+    let client = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/real/careless.py");
+    let words = format!("--database redis:mode=single --workload read-write --rate 60 --time 18s --adapter {client}");
+    let (ended, _dir) = run(&words, &[(3, fault.clone(), 4), (11, fault.clone(), 4)]);
+    assert_eq!(ended.code, code, "{}{}", ended.out, ended.err);
+    assert_eq!(ended.out.contains("linearizable: violated"), code == 1, "{}", ended.out);
+    assert!(!ended.out.contains("no effect"), "{}", ended.out);
+    for fault in (1..3).filter(|_| code == 1) {
+        let seen = deviations_of(&ended.out, fault);
+        let (low, high) = seen.iter().fold((f64::MAX, f64::MIN), |(low, high), seen| (low.min(*seen), high.max(*seen)));
+        assert!(high - low > 1.0, "it moved: {seen:?}: {}", ended.out);
+    }
+}
+
+#[test]
+fn a_galera_tells_a_wrong_time_and_the_right_one_afterwards() {
+    if std::env::var_os("PERJURY_LONG").is_none() {
+        eprintln!("skipped: galera is tested in the long lane, with PERJURY_LONG=1");
+        return;
+    }
+    if skipped("galera") {
+        return;
+    }
+    // What MariaDB makes of a clock that goes back is its own affair.
+    let (ended, _dir) = run("--database galera --nodes 1 --workload set --time 18s", &[(4, clock(100), 4)]);
+    let wrong = deviations(&ended.out);
+    assert!(wrong.len() >= 4 && wrong.iter().all(|seconds| (99.0..101.0).contains(seconds)), "{}", ended.out);
+    assert!(ended.code != 70, "a clock that does not come right is a trouble: {}", ended.err);
+}
+
+/// The same, of one fault, counted from 1.
+fn deviations_of(out: &str, fault: usize) -> Vec<f64> {
+    let table = out.lines().skip_while(|line| *line != "Faults");
+    let row = table.filter(|line| line.trim_start().starts_with(&format!("{fault}  "))).collect::<Vec<_>>();
+    deviations(&row.join("\n"))
 }
 
 /// By how much the first node's clock was off each time that it was asked, from and to, in seconds.
@@ -78,16 +158,18 @@ fn stamps(log: &std::path::Path) -> Vec<f64> {
 }
 
 #[test]
-fn a_clock_that_nobody_reads_was_not_set_wrong_and_that_is_no_pass() {
+fn a_clock_that_nobody_reads_or_that_did_not_move_was_not_set_wrong_and_that_is_no_pass() {
     if skipped("redis") {
         return;
     }
+    let slow = moving(5, json!({"strobe": SECOND * 10}));
     let (ended, _dir) = run(
         "--database redis --workload set --time 20s",
-        &[(4, json!({"kill": {"node": 2}}), 8), (6, clock_of(2), 3), (14, clock_of(2), 3)],
+        &[(4, json!({"kill": {"node": 2}}), 8), (6, clock_of(2), 3), (14, clock_of(2), 3), (15, slow, 2)],
     );
     assert_eq!(ended.code, 3, "{}{}", ended.out, ended.err);
     assert!(ended.out.contains("had no effect (the clock of n3 did not tell another time"), "{}", ended.out);
+    assert!(ended.out.contains("the clock of n1 was not seen to move"), "{}", ended.out);
 }
 
 fn clock_of(node: u8) -> Value {

@@ -1,7 +1,7 @@
 //! A machine's clocks, as wrong as the nemesis likes. The arithmetic is the simulator's: one rate moves both clocks, an
 //! offset moves the wall only.
 
-use harness::{LocalClock, Time};
+use harness::{LocalClock, Skew, Time};
 use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -9,19 +9,19 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 pub const EPOCH: Time = Time(1_000_000_000_000);
 
 /// A machine's clocks. `true` times are the run's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Clock {
     /// Percent.
     rate: u32,
-    /// Microseconds, of the wall.
-    offset: i64,
+    /// Clock faults in force.
+    skews: Vec<Skew>,
     /// True and local time when the rate last changed.
     anchor: (Time, Time),
 }
 
 impl Default for Clock {
     fn default() -> Self {
-        Clock { rate: 100, offset: 0, anchor: (Time::ZERO, Time::ZERO) }
+        Clock { rate: 100, skews: Vec::new(), anchor: (Time::ZERO, Time::ZERO) }
     }
 }
 
@@ -29,12 +29,24 @@ impl Clock {
     /// What the clocks read at a true time.
     pub fn read(&self, now: Time) -> LocalClock {
         let monotonic = self.anchor.1 + Time(now.since(self.anchor.0).0 * u64::from(self.rate) / 100);
-        LocalClock { wall: Time((EPOCH + monotonic).0.saturating_add_signed(self.offset)), monotonic }
+        let offset = Skew::offset(&self.skews, now);
+        LocalClock { wall: Time((EPOCH + monotonic).0.saturating_add_signed(offset)), monotonic }
     }
-    /// Sets the clocks wrong, or right with an offset of 0 at 100 percent.
-    pub fn skew(&mut self, now: Time, offset: i64, rate: u32) {
+    /// Sets the clocks wrong by one fault more.
+    pub fn skew(&mut self, now: Time, skew: Skew) {
         self.anchor = (now, self.read(now).monotonic);
-        (self.offset, self.rate) = (offset, rate.max(1));
+        self.skews.push(skew);
+        self.rate = Skew::rate(&self.skews);
+    }
+    /// Takes one fault back.
+    ///
+    /// # Panics
+    /// If it is not in force.
+    pub fn unskew(&mut self, now: Time, skew: Skew) {
+        self.anchor = (now, self.read(now).monotonic);
+        let place = self.skews.iter().position(|other| *other == skew).expect("it was in force");
+        self.skews.remove(place);
+        self.rate = Skew::rate(&self.skews);
     }
     /// True microseconds until the monotonic clock reads `due`, rounded up.
     pub fn until(&self, now: Time, due: Time) -> Duration {
@@ -75,24 +87,41 @@ pub fn since_1970() -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use harness::SECOND;
+    use harness::{Motion, SECOND};
+
+    fn still(since: Time, offset: i64, rate: u32) -> Skew {
+        Skew { offset, rate, motion: Motion::Still, since }
+    }
 
     #[test]
     fn an_offset_moves_the_wall_only() {
         let mut clock = Clock::default();
-        clock.skew(SECOND * 2, -5_000_000, 100);
+        clock.skew(SECOND * 2, still(SECOND * 2, -5_000_000, 100));
         let read = clock.read(SECOND * 3);
         assert_eq!((deviation(read.wall, SECOND * 3), read.monotonic), (-5_000_000, SECOND * 3));
+    }
+
+    #[test]
+    fn a_clock_jumps_from_one_side_to_the_other_and_is_right_when_the_fault_is_taken_back() {
+        let (mut clock, motion) = (Clock::default(), Motion::Strobe(SECOND));
+        let jumping = Skew { motion, ..still(SECOND, 7_000_000, 100) };
+        clock.skew(SECOND, jumping);
+        let off = |clock: &Clock, at: u64| deviation(clock.read(SECOND * at).wall, SECOND * at);
+        assert_eq!([1, 2, 3].map(|at| off(&clock, at)), [7_000_000, -7_000_000, 7_000_000]);
+        clock.unskew(SECOND * 4, jumping);
+        assert_eq!(off(&clock, 4), 0);
     }
 
     #[test]
     fn a_rate_moves_both_clocks_and_every_armed_timer() {
         let mut clock = Clock::default();
         assert_eq!(clock.until(SECOND, SECOND * 3), Duration::from_secs(2));
-        clock.skew(SECOND, 0, 200);
+        let fast = still(SECOND, 0, 200);
+        clock.skew(SECOND, fast);
         assert_eq!(clock.until(SECOND, SECOND * 3), Duration::from_secs(1));
         assert_eq!(clock.read(SECOND * 2).monotonic, SECOND * 3);
-        clock.skew(SECOND * 2, 0, 50);
+        clock.unskew(SECOND * 2, fast);
+        clock.skew(SECOND * 2, still(SECOND * 2, 0, 50));
         assert_eq!(clock.until(SECOND * 2, SECOND * 4), Duration::from_secs(2));
         assert_eq!(deviation(clock.read(SECOND * 2).wall, SECOND * 2), 1_000_000);
         assert_eq!(clock.until(SECOND * 2, SECOND), Duration::ZERO);

@@ -183,7 +183,7 @@ impl LocalCluster {
             wal: self.place.wal(node),
             parent: std::process::id(),
             begin: self.begin,
-            clock: life.clock,
+            clock: life.clock.clone(),
             slow_disk: life.slow_disk,
             watch: self.watched.clone(),
         };

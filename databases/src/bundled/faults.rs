@@ -1,15 +1,15 @@
 //! Faults on real processes: done, measured, undone. What is measured is read back from the kernel, the proxies or the
 //! node.
 
-use super::clock::deviation;
+use super::clock::{Clock, deviation};
 use super::cluster::LocalCluster;
 use super::mesh::{Counts, Rough};
 use super::wire::Command;
 use harness::cluster::FaultId;
-use harness::fault::{Effect, skew};
+use harness::fault::Effect;
 use harness::relevance::{Before, on_links};
 use harness::targets::{Scene, resolve};
-use harness::{Cluster, Cut, Fault, MS, NodeId, Target, Time, Trouble};
+use harness::{Cluster, Cut, Fault, MS, Motion, NodeId, Skew, Target, Time, Trouble};
 use hosts::State;
 use std::io;
 
@@ -38,7 +38,7 @@ enum Measure {
     /// Nodes that were stopped, in which life; those that did not stop are not among them.
     Stopped(Vec<(NodeId, u32)>),
     /// By how many microseconds each clock was wrong before.
-    Clocks(Vec<(NodeId, i64)>),
+    Clocks(Vec<(NodeId, i64)>, Skew),
     Nothing,
 }
 
@@ -90,9 +90,9 @@ impl LocalCluster {
             Fault::PowerLoss(_) | Fault::Rebalance(_) => panic!("\"{fault}\" is refused before"),
             Fault::Kill(target) => Measure::Killed(self.kill(&self.victims(target))?),
             Fault::Pause(target) => Measure::Stopped(self.pause(&self.victims(target))?),
-            Fault::Clock { target, offset, rate } => {
-                let victims = self.victims(target);
-                Measure::Clocks(self.skew(&victims, |skews| skews.push((*offset, *rate))))
+            Fault::Clock { target, offset, rate, motion } => {
+                let skew = Skew { offset: *offset, rate: *rate, motion: *motion, since: self.now() };
+                Measure::Clocks(self.skew(&self.victims(target), |clock, now| clock.skew(now, skew)), skew)
             }
             Fault::SlowDisk { target, by } => {
                 let victims = self.victims(target);
@@ -141,9 +141,7 @@ impl LocalCluster {
                     Trouble::new(format!("\"{fault}\" cannot be undone"), error, mend)
                 })?
             }
-            (Fault::Clock { offset, rate, .. }, Measure::Clocks(before)) => {
-                self.set_right(&before, (*offset, *rate))?
-            }
+            (Fault::Clock { .. }, Measure::Clocks(before, skew)) => self.set_right(&before, skew)?,
             (Fault::SlowDisk { target, by }, Measure::Before(before)) => {
                 let victims = self.victims(target);
                 victims.iter().for_each(|node| self.slow_disk(*node, |slow| slow.since(*by)));
@@ -256,23 +254,23 @@ impl LocalCluster {
         })
     }
 
-    fn skew(&mut self, victims: &[NodeId], change: impl Fn(&mut Vec<(i64, u32)>)) -> Vec<(NodeId, i64)> {
+    fn skew(&mut self, victims: &[NodeId], change: impl Fn(&mut Clock, Time)) -> Vec<(NodeId, i64)> {
         let now = self.now();
         let mut before = Vec::new();
         for node in victims {
             let life = &mut self.lives[node.index()];
             before.push((*node, deviation(life.clock.read(now).wall, now)));
-            change(&mut life.skews);
-            let (offset, rate) = skew(&life.skews);
-            life.clock.skew(now, offset, rate);
+            change(&mut life.clock, now);
             life.wall = None;
-            life.say(&Command::Clock(life.clock));
+            life.say(&Command::Clock(life.clock.clone()));
         }
         before
     }
 
     /// Reads the clocks, says by how much they had come to be wrong, and takes one fault back.
-    fn set_right(&mut self, before: &[(NodeId, i64)], fault: (i64, u32)) -> Result<Effect, Trouble> {
+    fn set_right(&mut self, before: &[(NodeId, i64)], skew: Skew) -> Result<Effect, Trouble> {
+        let jumps = skew.motion.jumps(self.now().since(skew.since));
+        let jumped = if jumps > 0 { format!(" after {jumps} jumps") } else { String::new() };
         let nodes: Vec<NodeId> = before.iter().map(|(node, _)| *node).collect();
         self.settle(&nodes)?;
         let mut words = Vec::new();
@@ -281,16 +279,13 @@ impl LocalCluster {
             match self.lives[node.index()].wall {
                 Some((wall, heard)) => {
                     let off = deviation(wall, heard) - before;
-                    effective |= off.abs() > PRECISION;
-                    words.push(format!("the clock of {node} read {:+.3} s off", off as f64 / 1e6));
+                    effective |= off.abs() > PRECISION && (jumps > 0 || !matches!(skew.motion, Motion::Strobe(_)));
+                    words.push(format!("the clock of {node} read {:+.3} s off{jumped}", off as f64 / 1e6));
                 }
                 None => words.push(format!("the clock of {node} could not be read")),
             }
         }
-        self.skew(&nodes, |skews| {
-            let place = skews.iter().position(|skew| *skew == fault).expect("it was in force");
-            skews.remove(place);
-        });
+        self.skew(&nodes, |clock, now| clock.unskew(now, skew));
         self.settle(&nodes)?;
         Ok(effect(effective, words.join(", ")))
     }

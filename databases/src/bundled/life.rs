@@ -23,8 +23,6 @@ pub struct Life {
     pub paused: u32,
     /// What its clocks should read.
     pub clock: Clock,
-    /// Clock faults in force: offset, rate in percent.
-    pub skews: Vec<(i64, u32)>,
     /// What its wall clock really read, last, and when that was heard.
     pub wall: Option<(Time, Time)>,
     /// Added to every sync.
@@ -45,7 +43,6 @@ impl Life {
             view: None,
             paused: 0,
             clock: Clock::default(),
-            skews: Vec::new(),
             wall: None,
             slow_disk: Time::ZERO,
             slowed: 0,

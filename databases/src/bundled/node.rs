@@ -119,7 +119,7 @@ impl Shared {
     fn new(options: &NodeOptions) -> Shared {
         Shared {
             truth: Truth::new(options.begin),
-            clock: Mutex::new(options.clock),
+            clock: Mutex::new(options.clock.clone()),
             slow_disk: Mutex::new(options.slow_disk),
             watched: Mutex::new(options.watch.iter().cloned().collect()),
         }

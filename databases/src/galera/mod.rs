@@ -7,7 +7,7 @@
 mod line;
 mod session;
 
-use crate::real::{AS_USER, Choice, Database, Observer, Session, Setup, System};
+use crate::real::{AS_USER, Choice, Database, Observer, Session, Setup, Stamp, System};
 use crate::wire::Lost;
 use harness::{MS, Needs, NodeId, SECOND, Settings, Time, View};
 use hosts::Daemon;
@@ -134,6 +134,13 @@ impl System for Galera {
             latest = component.or(latest);
             Ok(View { leads: serves, term: latest, committed: None })
         })
+    }
+
+    fn clock(&self, node: usize) -> Result<Stamp, Lost> {
+        let sql = "SELECT CAST(UNIX_TIMESTAMP(SYSDATE(6)) * 1000000 AS SIGNED)";
+        let rows = self.watcher(node).work(soon(), async |talk| talk.rows::<i64>(sql, ()).await)?;
+        let micros = rows.first().copied().unwrap_or(0);
+        Ok(Stamp { micros, grain: 1 })
     }
 
     fn session(&self, home: usize) -> Box<dyn Session> {

@@ -9,13 +9,13 @@ mod line;
 mod operator;
 mod session;
 
-use crate::real::{AS_USER, Choice, Database, Observer, Session, Setup, System};
+use crate::real::{AS_USER, Choice, Database, Observer, Session, Setup, Stamp, System};
 use crate::wire::Lost;
 use harness::{MS, Needs, NodeId, SECOND, Settings, View};
 use hosts::{Daemon, Dialer};
 use line::Line;
 use operator::Operator;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 const PORT: u16 = 5432;
@@ -85,7 +85,7 @@ pub const POSTGRES: Database = Database {
     },
     needs: |choices| if choices["failover"] == "none" { Needs::Node(NodeId(0)) } else { Needs::WhoeverIsLeft },
     panics: &["PANIC: ", "was terminated by signal"],
-    make: |setup| Box::new(Postgres { setup, operator: OnceLock::new() }),
+    make: |setup| Box::new(Postgres::new(setup)),
 };
 
 const BOOT: &str = include_str!("boot.sh");
@@ -93,6 +93,8 @@ const TABLES: &str = include_str!("tables.sql");
 
 struct Postgres {
     setup: Setup,
+    /// A connection to each node that stands as long as its server does. It tells the time of a process that was there before.
+    standing: Vec<Mutex<Line>>,
     /// Begins its work when the cluster serves.
     operator: OnceLock<Option<Operator>>,
 }
@@ -118,6 +120,9 @@ impl System for Postgres {
             let has = number(&mut self.watcher(node), "SELECT count(*) FROM sale");
             has.map_err(|lost| format!("{} has no tables: {lost:?}", NodeId(node as u8)))?;
         }
+        for node in 0..=standbys {
+            self.clock(node).map_err(|lost| format!("{} tells no time: {lost:?}", NodeId(node as u8)))?;
+        }
         self.operator.get_or_init(|| (self.setup.choices["failover"] == "promote").then(|| self.operate()));
         Ok(())
     }
@@ -132,6 +137,14 @@ impl System for Postgres {
         })
     }
 
+    /// Every connection has a process of its own, with a clock of its own. So two are asked: one that stands, and one that the server
+    /// makes now. Where they differ the stamp is as coarse as that.
+    fn clock(&self, node: usize) -> Result<Stamp, Lost> {
+        let old = number(&mut self.standing[node].lock().unwrap_or_else(PoisonError::into_inner), TIME)?;
+        let new = number(&mut self.watcher(node), TIME)?;
+        Ok(Stamp { micros: old.min(new), grain: (new - old).abs() + 1 })
+    }
+
     fn session(&self, home: usize) -> Box<dyn Session> {
         Box::new(session::Client::new(&self.setup, home))
     }
@@ -141,7 +154,16 @@ impl System for Postgres {
 const TIMELINE: &str = "SELECT CASE WHEN pg_is_in_recovery() THEN 0 \
      ELSE ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int::bigint END";
 
+/// What a server's clock on the wall says, in microseconds since 1970.
+const TIME: &str = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
+
 impl Postgres {
+    fn new(setup: Setup) -> Postgres {
+        let line = |node| Line::new(setup.outside.clone(), setup.reach(node, PORT), "");
+        let standing = (0..setup.nodes()).map(|node| Mutex::new(line(node))).collect();
+        Postgres { standing, operator: OnceLock::new(), setup }
+    }
+
     /// The settings that a node's server is started with, which nobody changes later.
     fn server(&self, node: usize) -> Vec<String> {
         let names: Vec<String> = (0..self.setup.nodes()).map(|node| NodeId(node as u8).to_string()).collect();

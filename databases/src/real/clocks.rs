@@ -1,9 +1,11 @@
-//! Wrong clocks: set by the host, for every process of a node, and believed only once the database itself tells the time wrong.
+//! Wrong clocks: set by the host, for every process of a node, and believed only once the database itself tells the time wrong. One that
+//! jumps or drifts is set again and again, and believed once the database has told two times that are apart.
 
 use super::cluster::{RealCluster, trouble};
+use super::faults::{Injected, Measure};
 use super::{Stamp, System};
 use harness::fault::Effect;
-use harness::{Fault, NodeId, Target, Time, Trouble};
+use harness::{Cluster, Fault, MS, Motion, NodeId, Target, Time, Trouble};
 use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -32,6 +34,10 @@ impl Deviation {
     fn may_be(self, offset: i64) -> bool {
         (self.low..=self.high).contains(&offset)
     }
+
+    fn is_apart(self, other: Deviation) -> bool {
+        self.high < other.low || other.high < self.low
+    }
 }
 
 impl fmt::Display for Deviation {
@@ -41,18 +47,28 @@ impl fmt::Display for Deviation {
     }
 }
 
+/// What nodes told while a fault was in force, as they should and not the right time: of a still clock one, of one that moves two that
+/// are apart.
+pub(super) type Told = Vec<(NodeId, Deviation)>;
+
+/// Between two steps of a clock that drifts.
+const STEP: Time = Time(100 * MS.0);
+
 impl RealCluster {
-    /// By how much all faults in force together set a node's clock off.
+    /// By how much all faults in force together set a node's clock off, when clocks were last turned.
     fn offset(&self, node: NodeId) -> i64 {
-        let each = self.in_force().map(|fault| match fault {
-            Fault::Clock { target, offset, .. } if target.nodes(self.views.len()).contains(&node) => *offset,
+        let each = self.injected().map(|(fault, began)| match fault {
+            Fault::Clock { target, offset, motion, .. } if target.nodes(self.views.len()).contains(&node) => {
+                motion.moved(*offset, self.turned.since(began))
+            }
             _ => 0,
         });
         each.sum()
     }
 
     /// Sets the victims' clocks as all faults in force together say. Returns those that tell a wrong time as they should.
-    pub(super) fn skew(&mut self, target: &Target) -> Result<Vec<(NodeId, Deviation)>, Trouble> {
+    pub(super) fn skew(&mut self, target: &Target) -> Result<Told, Trouble> {
+        self.turn_clocks();
         let mut wrong = Vec::new();
         for node in target.nodes(self.views.len()) {
             self.set_clock(node)?;
@@ -61,35 +77,85 @@ impl RealCluster {
         Ok(wrong)
     }
 
-    /// Takes an offset back and says what came of it. The fault is no longer in force.
-    pub(super) fn unskew(
-        &mut self,
-        target: &Target,
-        offset: i64,
-        before: &[(NodeId, Deviation)],
-        lasted: Time,
-    ) -> Result<Effect, Trouble> {
+    /// Takes a fault on clocks back that is no longer in force, and says what came of it.
+    pub(super) fn unskew(&mut self, fault: &Fault, told: &Told, began: Time) -> Result<Effect, Trouble> {
+        let Fault::Clock { target, offset, motion, .. } = fault else { panic!("\"{fault}\" is no wrong clock") };
         let (mut words, mut effective) = (Vec::new(), true);
+        let lasted = self.now().since(began);
         for node in target.nodes(self.views.len()) {
-            let began = before.iter().find(|(known, _)| *known == node).map(|(_, seen)| *seen);
             // A node that is down or stopped tells no time.
-            let asked = self.down[node.index()] == 0 && self.stopped[node.index()] == 0;
-            let ended = self.told_wrong(node, self.offset(node) + offset);
+            let asked = self.answers(node);
+            let ended = self.told_wrong(node, self.offset(node) + motion.moved(*offset, self.turned.since(began)));
             self.set_clock(node)?;
             if asked {
                 self.is_right(node)?;
             }
-            effective &= began.is_some() && (ended.is_some() || !asked);
-            words.push(match (began, ended) {
-                (None, _) => format!("the clock of {node} did not tell another time"),
-                (Some(began), Some(ended)) => format!("{node} was off by {began}, and by {ended} after {lasted}"),
-                (Some(began), None) if asked => {
-                    format!("{node} was off by {began}, and no longer when the fault ended")
-                }
-                (Some(began), None) => format!("{node} was off by {began}, and could not be asked at the end"),
+            let told: Vec<Deviation> = told.iter().filter(|(known, _)| *known == node).map(|(_, seen)| *seen).collect();
+            let moved = told.iter().chain(&ended).any(|seen| told.iter().any(|other| seen.is_apart(*other)));
+            let enough = if motion.is_still() { !told.is_empty() } else { moved };
+            effective &= enough && (ended.is_some() || !asked);
+            let off = told.iter().map(Deviation::to_string).collect::<Vec<_>>().join(", and by ");
+            words.push(match ended {
+                _ if !enough && motion.is_still() => format!("the clock of {node} did not tell another time"),
+                _ if !enough => format!("the clock of {node} was not seen to move"),
+                Some(ended) => format!("{node} was off by {off}, and by {ended} after {lasted}"),
+                None if asked => format!("{node} was off by {off}, and no longer when the fault ended"),
+                None => format!("{node} was off by {off}, and could not be asked at the end"),
             });
         }
         Ok(Effect::new(effective, words.join("; ")))
+    }
+
+    /// Moves clocks that jump or drift to where they should be by now.
+    pub(super) fn turn_clocks(&mut self) {
+        let now = self.now();
+        let (mut next, mut jumped, mut moving) = (Time::NEVER, false, Vec::new());
+        for (fault, began) in self.injected() {
+            let Fault::Clock { target, motion, .. } = fault else { continue };
+            let jumps = motion.jumps(now.since(began));
+            next = next.min(match motion {
+                Motion::Still => continue,
+                Motion::Strobe(every) => began + *every * (jumps + 1),
+                Motion::Drift(_) => now + STEP,
+            });
+            jumped |= jumps > motion.jumps(self.turned.since(began));
+            moving.extend(target.nodes(self.views.len()));
+        }
+        (self.turned, self.turns) = (now, next);
+        for node in moving {
+            // What does not take shows when the fault ends.
+            let _ = self.set_clock(node);
+        }
+        if jumped {
+            self.look_at_clocks();
+        }
+    }
+
+    /// Asks nodes whose clocks move, until each has told two times that are apart.
+    pub(super) fn look_at_clocks(&mut self) {
+        for id in 0..self.faults.len() {
+            let moving = match self.faults[id].as_ref().map(|injected| &injected.fault) {
+                Some(Fault::Clock { target, motion, .. }) if !motion.is_still() => target.nodes(self.views.len()),
+                _ => continue,
+            };
+            for node in moving {
+                let Some(Injected { measure: Measure::Clocks(told), .. }) = &self.faults[id] else { continue };
+                let told: Vec<Deviation> =
+                    told.iter().filter(|(known, _)| *known == node).map(|(_, seen)| *seen).collect();
+                if told.len() > 1 || !self.answers(node) {
+                    continue;
+                }
+                let seen = self.told_wrong(node, self.offset(node));
+                let news = seen.filter(|seen| told.iter().all(|other| seen.is_apart(*other)));
+                if let Some(Injected { measure: Measure::Clocks(told), .. }) = &mut self.faults[id] {
+                    told.extend(news.map(|seen| (node, seen)));
+                }
+            }
+        }
+    }
+
+    fn answers(&self, node: NodeId) -> bool {
+        self.down[node.index()] == 0 && self.stopped[node.index()] == 0
     }
 
     /// Skews whatever has begun since with a right clock: a daemon that was started again, a program that another one became. What
@@ -137,6 +203,8 @@ mod tests {
         let seen = Deviation::between(1_000_000, 101_000_200, 1, 1_000_400);
         assert_eq!(seen, Deviation { low: 99_999_800, high: 100_000_201 });
         assert!(seen.may_be(100_000_000) && !seen.may_be(0));
+        let later = Deviation::between(2_000_000, 102_000_600, 1, 2_000_200);
+        assert!(later.is_apart(seen) && seen.is_apart(later) && !seen.is_apart(seen), "it is off by 0.4 ms more");
         // Whole seconds do not tell a millisecond from nothing.
         let coarse = Deviation::between(1_500_000, 1_000_000, 1_000_000, 1_500_900);
         assert!(coarse.may_be(1000) && coarse.may_be(0));

@@ -58,6 +58,9 @@ pub struct RealCluster {
     open: Vec<Option<Op>>,
     homes: Vec<NodeId>,
     called: Time,
+    /// When clocks that move were last set, and when they are to be set again.
+    pub(super) turned: Time,
+    pub(super) turns: Time,
     pub(super) targets: Rng,
     pub(super) faults: Vec<Option<Injected>>,
     /// Where the nodes' logs are kept when all is over.
@@ -111,6 +114,8 @@ pub fn start(plan: &Plan, subject: &Subject, mut host: Box<dyn Host>, dir: &Path
         open: vec![None; plan.clients as usize],
         homes: (0..plan.clients).map(|client| plan.home(harness::ClientId(client))).collect(),
         called: Time::ZERO,
+        turned: Time::ZERO,
+        turns: Time::NEVER,
         targets: plan.seed.stream("targets"),
         faults: Vec::new(),
         keep,
@@ -211,6 +216,7 @@ impl RealCluster {
             }
         }
         self.keep_clocks_wrong();
+        self.look_at_clocks();
         Ok(())
     }
 
@@ -258,11 +264,14 @@ impl Cluster for RealCluster {
             if self.now().since(self.called) >= ROLL_CALL {
                 self.call_the_roll()?;
             }
+            if self.now() >= self.turns {
+                self.turn_clocks();
+            }
             if let Some(happening) = self.happenings.pop_front() {
                 return Ok(Some(happening));
             }
             let now = self.now();
-            let wake = until.min(self.called + ROLL_CALL);
+            let wake = until.min(self.called + ROLL_CALL).min(self.turns);
             match self.events.recv_timeout(Duration::from_micros(wake.since(now).0)) {
                 Ok(event) => {
                     self.handle(event);

@@ -1,6 +1,6 @@
 //! Faults on a real database: done by its host, measured, undone.
 
-use super::clocks::Deviation;
+use super::clocks::Told;
 use super::cluster::{RealCluster, trouble};
 use super::links::on_links;
 use harness::cluster::FaultId;
@@ -13,13 +13,13 @@ use std::time::Duration;
 
 /// A fault in force, with what was measured when it began.
 pub struct Injected {
-    fault: Fault,
-    measure: Measure,
+    pub(super) fault: Fault,
+    pub(super) measure: Measure,
     began: Time,
     before: Before,
 }
 
-enum Measure {
+pub(super) enum Measure {
     /// Packets that had been dropped before.
     Dropped(u64),
     /// Packets that had been lost, and held back, before.
@@ -32,7 +32,7 @@ enum Measure {
     /// Nodes that the kernel showed stopped.
     Stopped(Vec<NodeId>),
     /// Nodes that told a wrong time, as they should, and by how much.
-    Clocks(Vec<(NodeId, Deviation)>),
+    Clocks(Told),
     Nothing,
 }
 
@@ -128,11 +128,12 @@ impl RealCluster {
     pub(super) fn relieve(&mut self, id: FaultId) -> Result<Effect, Trouble> {
         let Injected { fault, measure, began, before } =
             self.faults[id.0 as usize].take().expect("a fault is lifted once");
-        let effect = self.undo(&fault, measure, self.now().since(began))?;
+        let effect = self.undo(&fault, measure, began)?;
         Ok(self.seen.ended(&before, &fault, effect, &|node| self.leads(node)))
     }
 
-    fn undo(&mut self, fault: &Fault, measure: Measure, lasted: Time) -> Result<Effect, Trouble> {
+    fn undo(&mut self, fault: &Fault, measure: Measure, began: Time) -> Result<Effect, Trouble> {
+        let lasted = self.now().since(began);
         Ok(match (fault, measure) {
             (Fault::Partition(_), Measure::Dropped(before)) => {
                 self.cut()?;
@@ -143,9 +144,7 @@ impl RealCluster {
             (Fault::Pause(target), Measure::Stopped(stopped)) => {
                 self.resume(&self.victims(target), &stopped, lasted)?
             }
-            (Fault::Clock { target, offset, .. }, Measure::Clocks(before)) => {
-                self.unskew(target, *offset, &before, lasted)?
-            }
+            (Fault::Clock { .. }, Measure::Clocks(told)) => self.unskew(fault, &told, began)?,
             (Fault::Links { .. } | Fault::Delay { .. }, Measure::Rough { lost, slowed }) => {
                 self.roughen()?;
                 let (lost_now, slowed_now) = self.roughed()?;
@@ -159,6 +158,11 @@ impl RealCluster {
     /// The faults in force.
     pub(super) fn in_force(&self) -> impl Iterator<Item = &Fault> {
         self.faults.iter().flatten().map(|injected| &injected.fault)
+    }
+
+    /// The same, each with when it began.
+    pub(super) fn injected(&self) -> impl Iterator<Item = (&Fault, Time)> {
+        self.faults.iter().flatten().map(|injected| (&injected.fault, injected.began))
     }
 
     fn victims(&self, target: &Target) -> Vec<NodeId> {

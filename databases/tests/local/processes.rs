@@ -2,7 +2,7 @@
 
 use crate::bench::{Bench, N1, PATIENCE, agree, ask_about, await_processes, holds, processes_in, read, write};
 use harness::cluster::Happening;
-use harness::{Cluster, Fault, Outcome, Reason, Reply, SECOND, Target};
+use harness::{Cluster, Fault, Motion, Outcome, Reason, Reply, SECOND, Target};
 
 #[test]
 fn a_killed_node_is_gone_and_comes_back_with_its_data() {
@@ -87,7 +87,8 @@ fn a_wrong_clock_is_read_by_the_node_and_its_timers() {
     bench.pass(SECOND);
     let calm = bench.number(0, &ask_about("fires")) - fires;
     let injected = bench.cluster.now();
-    let fault = bench.inject(Fault::Clock { target: Target::Node(N1), offset: -5_000_000, rate: 400 });
+    let fault =
+        bench.inject(Fault::Clock { target: Target::Node(N1), offset: -5_000_000, rate: 400, motion: Motion::Still });
     let wrong = bench.number(0, &ask_about("clock"));
     let now = bench.cluster.now();
     // 5 s back, at least the second that passed on, and at most all that passed since, a part of it four times as fast.

@@ -5,6 +5,7 @@ use crate::fault::{self, Cut, Fault, Target};
 use crate::files::Malformed;
 use crate::history::{Event, History, Phase, ProcessId, What};
 use crate::invariants::{Invariants, NO_PANIC};
+use crate::motion::Motion;
 use crate::node::{Effect, Input, LocalClock, Mark, Node, NodeId, Outbox, RequestId, Timer};
 use crate::op::Op;
 use crate::outcome::{Outcome, Reason};
@@ -176,7 +177,7 @@ impl<N: Node> Stage<N> {
     }
 
     fn set_clock(&mut self, node: NodeId, rate: u32, offset: i64) {
-        let strike = self.began(Fault::Clock { target: Target::Node(node), offset, rate });
+        let strike = self.began(Fault::Clock { target: Target::Node(node), offset, rate, motion: Motion::Still });
         self.paces[node.index()] = Pace { anchor: (self.now, self.clock(node).monotonic), rate, offset };
         self.ended(strike, format!("the clock of {node} is so from here on"));
     }

@@ -5,6 +5,7 @@ use super::{Event, Simulator};
 use crate::client::Client;
 use crate::cluster::FaultId;
 use crate::fault::{Cut, Effect, Fault, Target};
+use crate::motion::{Motion, Skew};
 use crate::node::{Node, NodeId};
 use crate::relevance::{Before, on_links};
 use crate::targets::{Scene, resolve};
@@ -31,7 +32,7 @@ enum Measure {
     /// Nodes that leave, by the numbers of their dismissals.
     Dismissed(Vec<u64>),
     /// By how much the clocks on the wall were wrong before.
-    Clocks(Vec<(NodeId, i64)>),
+    Clocks(Vec<(NodeId, i64)>, Skew),
     /// Nodes that died of it, and records that were lost with them.
     Died(Vec<NodeId>, usize),
     /// Nodes that were stopped, and since when.
@@ -78,12 +79,13 @@ impl<N: Node> Simulator<N> {
                 victims.iter().for_each(|node| self.machines[node.index()].paused += 1);
                 Measure::Stopped(victims, self.now)
             }
-            Fault::Clock { target, offset, rate } => {
+            Fault::Clock { target, offset, rate, motion } => {
+                let skew = Skew { offset: *offset, rate: *rate, motion: *motion, since: self.now };
                 let victims: Vec<NodeId> = self.victims(target).collect();
                 let before = victims.iter().map(|node| (*node, self.machines[node.index()].deviation(self.now)));
-                let measure = Measure::Clocks(before.collect());
+                let measure = Measure::Clocks(before.collect(), skew);
                 for node in victims {
-                    self.machines[node.index()].skews.push((*offset, *rate));
+                    self.machines[node.index()].skews.push(skew);
                     self.skew(node);
                 }
                 measure
@@ -148,7 +150,7 @@ impl<N: Node> Simulator<N> {
                 let span = self.now.since(since);
                 effect(held > 0, format!("{} waited during {span}", count(held, "event", "events")))
             }
-            (Fault::Clock { offset, rate, .. }, Measure::Clocks(before)) => self.set_right(&before, (*offset, *rate)),
+            (Fault::Clock { .. }, Measure::Clocks(before, skew)) => self.set_right(&before, skew),
             (Fault::SlowDisk { target, by }, Measure::Before(before)) => {
                 let victims: Vec<NodeId> = self.victims(target).collect();
                 let slowed = victims.iter().map(|node| self.machines[node.index()].slowed).sum::<u64>() - before;
@@ -254,14 +256,16 @@ impl<N: Node> Simulator<N> {
     }
 
     /// Takes one clock fault back, and tells by how much the clocks had come to be wrong.
-    fn set_right(&mut self, before: &[(NodeId, i64)], fault: (i64, u32)) -> Effect {
+    fn set_right(&mut self, before: &[(NodeId, i64)], skew: Skew) -> Effect {
         let (mut effective, mut words) = (false, Vec::new());
+        let jumps = skew.motion.jumps(self.now.since(skew.since));
+        let jumped = if jumps > 0 { format!(" after {jumps} jumps") } else { String::new() };
         for (node, before) in before {
             let machine = &mut self.machines[node.index()];
             let off = machine.deviation(self.now) - before;
-            effective |= off.abs() > NOTICED;
-            words.push(format!("the clock of {node} went {:+.3} s off", off as f64 / 1e6));
-            let place = machine.skews.iter().position(|skew| *skew == fault).expect("it was in force");
+            effective |= off.abs() > NOTICED && (jumps > 0 || !matches!(skew.motion, Motion::Strobe(_)));
+            words.push(format!("the clock of {node} went {:+.3} s off{jumped}", off as f64 / 1e6));
+            let place = machine.skews.iter().position(|other| *other == skew).expect("it was in force");
             machine.skews.remove(place);
             self.skew(*node);
         }

@@ -1,6 +1,6 @@
 //! The machine that a node runs on: clocks, timers, a disk's speed, and whether anything runs at all.
 
-use crate::fault::skew;
+use crate::motion::Skew;
 use crate::node::{LocalClock, Timer};
 use crate::time::Time;
 
@@ -22,13 +22,12 @@ pub struct Machine<E> {
     pub slow: Time,
     /// Syncs slowed so far.
     pub slowed: u64,
-    /// Clock faults in force: offset, rate in percent.
-    pub skews: Vec<(i64, u32)>,
+    /// Clock faults in force.
+    pub skews: Vec<Skew>,
     /// When the last write so far is synced: the disk keeps its order.
     pub synced: Time,
     natural: u64,
     rate: u64,
-    offset: i64,
     /// Real and local time when the rate last changed.
     anchor: (Time, Time),
     timers: Vec<Armed>,
@@ -67,7 +66,6 @@ impl<E> Machine<E> {
             synced: Time::ZERO,
             natural,
             rate: natural,
-            offset: 0,
             anchor: (Time::ZERO, Time::ZERO),
             timers: vec![off; T::COUNT],
         }
@@ -76,7 +74,8 @@ impl<E> Machine<E> {
     /// What the machine's clocks read.
     pub fn clock(&self, now: Time) -> LocalClock {
         let monotonic = self.anchor.1 + Time(now.since(self.anchor.0).0 * self.rate / NATURAL);
-        LocalClock { wall: Time((EPOCH + monotonic).0.saturating_add_signed(self.offset)), monotonic }
+        let offset = Skew::offset(&self.skews, now);
+        LocalClock { wall: Time((EPOCH + monotonic).0.saturating_add_signed(offset)), monotonic }
     }
 
     /// By how many microseconds the clock on the wall is wrong.
@@ -86,10 +85,9 @@ impl<E> Machine<E> {
 
     /// Makes the clocks as wrong as the faults in force say. Armed timers run on at the new rate: where to queue them again.
     pub fn skew(&mut self, now: Time) -> Vec<(usize, u32, Time)> {
-        let (offset, percent) = skew(&self.skews);
         self.anchor = (now, self.clock(now).monotonic);
         let before = self.rate;
-        (self.offset, self.rate) = (offset, (self.natural * u64::from(percent) / 100).max(1));
+        self.rate = (self.natural * u64::from(Skew::rate(&self.skews)) / 100).max(1);
         let mut again = Vec::new();
         for timer in 0..self.timers.len() {
             let deadline = self.timers[timer].deadline;
