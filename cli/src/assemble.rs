@@ -194,11 +194,16 @@ pub fn check(request: &Request) -> Result<(), Usage> {
     let drawn = if request.strikes.is_none() { request.nemesis.as_str() } else { harness::gate::CALM };
     for part in drawn.split('+').map(str::trim) {
         if !nemesis(part)?.tiers.contains(&tier) {
+            let for_store = nemesis(part)?.tiers.contains(&Tier::Sim);
             let (whom, mend) = match tier {
-                Tier::Sim | Tier::Local => ("real processes", "use --tier sim, or another nemesis"),
-                Tier::Netns => {
-                    ("a real database", "partitions, kill, pause, mixed, loss, delay, reorder and clocks' offsets can")
+                Tier::Sim | Tier::Local if !for_store => {
+                    ("the bundled store, whose messages have no size", "use --database, or another nemesis")
                 }
+                Tier::Sim | Tier::Local => ("real processes", "use --tier sim, or another nemesis"),
+                Tier::Netns => (
+                    "a real database",
+                    "partitions, kill, pause, mixed, loss, delay, bandwidth, reorder and clocks' offsets can",
+                ),
                 Tier::Ssh => ("machines that are reached by SSH", "partitions, kill, pause and mixed can"),
                 Tier::Url => ("what runs already, which is never touched", "use --nemesis calm"),
             };
