@@ -193,17 +193,18 @@ pub fn check(request: &Request) -> Result<(), Usage> {
     switches_of(&request.design, tier, &request.switches)?;
     let drawn = if request.strikes.is_none() { request.nemesis.as_str() } else { harness::gate::CALM };
     for part in drawn.split('+').map(str::trim) {
-        if !nemesis(part)?.tiers.contains(&tier) {
-            let (whom, mend) = match tier {
-                Tier::Sim | Tier::Local => ("real processes", "use --tier sim, or another nemesis"),
-                Tier::Netns => (
-                    "a real database",
-                    "partitions, kill, pause, mixed, loss, delay, reorder and clocks' offsets, still or moving, can",
-                ),
-                Tier::Ssh => ("machines that are reached by SSH", "partitions, kill, pause and mixed can"),
-                Tier::Url => ("what runs already, which is never touched", "use --nemesis calm"),
+        let tiers = nemesis(part)?.tiers;
+        if !tiers.contains(&tier) {
+            let whom = match tier {
+                Tier::Sim | Tier::Local if !tiers.contains(&Tier::Sim) => "the bundled store: it is for real databases",
+                Tier::Sim | Tier::Local => "real processes: use --tier sim",
+                Tier::Netns => "a real database",
+                Tier::Ssh => "machines that are reached by SSH",
+                Tier::Url => "what runs already, which is never touched",
             };
-            return Err(Usage(format!("{part} cannot be done to {whom}: {mend}")));
+            let can = nemesis::NEMESES.iter().filter(|nemesis| nemesis.tiers.contains(&tier)).map(|nemesis| nemesis.name);
+            let can = can.collect::<Vec<_>>().join(", ");
+            return Err(Usage(format!("{part} cannot be done to {whom}; there can be {can}")));
         }
     }
     systems::place(request.tier, request.nodes, &request.given)?;

@@ -56,6 +56,10 @@ pub fn settings(settings: &Settings) -> Result<(), Usage> {
 /// Longer than any run.
 const LONGEST: Time = Time(86_400 * SECOND.0);
 
+/// Bytes a second that a link can be narrowed to. A packet takes a quarter of a minute at the lowest, and the controller, through which all
+/// of them go, can carry no more than the highest.
+const RATES: std::ops::RangeInclusive<u64> = 100..=10_000_000;
+
 /// Complains about the first strike that cannot be carried out on a cluster of `nodes` in this tier.
 pub fn strikes(strikes: &[Strike], nodes: u8, tier: Tier) -> Result<(), Usage> {
     for (number, Strike { fault, lasts, .. }) in (1..).zip(strikes) {
@@ -100,6 +104,13 @@ pub fn strikes(strikes: &[Strike], nodes: u8, tier: Tier) -> Result<(), Usage> {
             Fault::Links { loss, duplicate, .. } if *loss > 100 || *duplicate > 100 => {
                 return wrong("more than 100 % of the messages".to_string());
             }
+            Fault::Bandwidth { rate, .. } if !RATES.contains(rate) => {
+                let (low, high) = (RATES.start(), RATES.end());
+                return wrong(format!("a link of {rate} bytes a second; {low} to {high} can be set"));
+            }
+            Fault::Bandwidth { .. } if !real(tier) => {
+                return wrong("messages of the bundled store have no size: use a delay, or --database".to_string());
+            }
             Fault::PowerLoss(_) if tier == Tier::Local => {
                 return wrong("a loss of power cannot be done to real processes: use --tier sim".to_string());
             }
@@ -121,7 +132,7 @@ pub fn strikes(strikes: &[Strike], nodes: u8, tier: Tier) -> Result<(), Usage> {
             }
             fault if real(tier) && !databases::real::known(fault) => {
                 return wrong(format!(
-                    "\"{fault}\" is for the bundled store; real nodes can be cut off, killed, paused, have links that lose packets or are slow, and a clock that is off, jumps or drifts"
+                    "\"{fault}\" is for the bundled store; real nodes can be cut off, killed, paused, have links that lose packets, are slow or narrow, and a clock that is off, jumps or drifts"
                 ));
             }
             _ => {}

@@ -64,6 +64,14 @@ pub enum Fault {
         /// Added to each delay.
         by: Time,
     },
+    /// Every link of the target, each way, carries only so many bytes a second. What comes faster waits, and what finds too much waiting is
+    /// dropped, as by a router whose queue is full. For real databases: the bundled store's messages have no size.
+    Bandwidth {
+        /// Whose links.
+        target: Target,
+        /// Bytes a second.
+        rate: u64,
+    },
     /// Clients do not wait as long as an answer takes: who has none after this time asks again, under the same request id.
     Retry {
         /// Below the usual time of an answer.
@@ -215,6 +223,7 @@ impl Fault {
             Fault::SlowDisk { .. } => "slow-disk",
             Fault::Links { .. } => "links",
             Fault::Delay { .. } => "delay",
+            Fault::Bandwidth { .. } => "bandwidth",
             Fault::Retry { .. } => "retry",
             Fault::Nothing => "nothing",
         }
@@ -234,7 +243,8 @@ impl Fault {
         match self {
             Fault::Kill(target) | Fault::PowerLoss(target) | Fault::Pause(target) => Some(target),
             Fault::Wipe(target) | Fault::Rebalance(target) => Some(target),
-            Fault::Clock { target, .. } | Fault::SlowDisk { target, .. } | Fault::Delay { target, .. } => Some(target),
+            Fault::Clock { target, .. } | Fault::SlowDisk { target, .. } => Some(target),
+            Fault::Delay { target, .. } | Fault::Bandwidth { target, .. } => Some(target),
             Fault::Partition(_) | Fault::Links { .. } | Fault::Retry { .. } | Fault::Nothing => None,
         }
     }
@@ -288,6 +298,7 @@ impl fmt::Display for Fault {
                 write!(f, "links lose {loss} %, duplicate {duplicate} %{late}, delay by up to {delay}")
             }
             Fault::Delay { target, by } => write!(f, "delay the links of {target} by {by}"),
+            Fault::Bandwidth { target, rate } => write!(f, "narrow the links of {target} to {rate} bytes a second"),
             Fault::Retry { after } => write!(f, "let clients ask again after {after}"),
             Fault::Nothing => write!(f, "nothing"),
         }

@@ -47,11 +47,11 @@ pub fn served(needs: Needs, home: NodeId, fault: &Fault) -> bool {
             !links.contains(&(home, node)) && !links.contains(&(node, home))
         }
         // What is late by more than a client's patience stops whoever waits for all.
-        (Fault::Partition(_) | Fault::Delay { .. }, Needs::Everybody) => false,
+        (Fault::Partition(_) | Fault::Delay { .. } | Fault::Bandwidth { .. }, Needs::Everybody) => false,
         // A wiped node is back at once, and late links are those between nodes.
-        (Fault::Wipe(_) | Fault::Rebalance(_) | Fault::Delay { .. } | Fault::Retry { .. }, _) => true,
+        (Fault::Wipe(_) | Fault::Rebalance(_) | Fault::Delay { .. } | Fault::Bandwidth { .. }, _) => true,
         (Fault::Partition(_) | Fault::Clock { .. } | Fault::SlowDisk { .. } | Fault::Links { .. }, _)
-        | (Fault::Nothing, _) => true,
+        | (Fault::Retry { .. } | Fault::Nothing, _) => true,
     }
 }
 

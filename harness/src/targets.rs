@@ -37,6 +37,7 @@ pub fn resolve(fault: &Fault, scene: &Scene, rng: &mut Rng) -> Fault {
         Fault::Wipe(target) => Fault::Wipe(node(target)),
         Fault::Rebalance(target) => Fault::Rebalance(node(target)),
         Fault::Delay { target, by } => Fault::Delay { target: node(target), by: *by },
+        Fault::Bandwidth { target, rate } => Fault::Bandwidth { target: node(target), rate: *rate },
         Fault::Partition(cut) => {
             let links = match cut {
                 Cut::Isolate(target) => Cut::around(&scene.side(&node(target), 1, rng), scene.nodes.into()),

@@ -21,13 +21,42 @@ pub enum Endpoint {
     Clients,
 }
 
-/// How much slower a link is than it was.
+/// How much slower, or narrower, a link is than it was.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Slow {
     /// Each packet takes longer by this much; they keep their order.
     pub by: Duration,
     /// Each packet takes longer by a time drawn up to this much, so that they overtake each other.
     pub up_to: Duration,
+    /// It carries so many bytes a second, in order. What comes faster waits, and what would have to wait for longer than a second is
+    /// dropped, as a router does whose queue is full. Not zero: that is a cut.
+    pub rate: Option<u64>,
+}
+
+/// What slow links have done to packets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Slowed {
+    /// Packets that were held back.
+    pub packets: u64,
+    /// Their bytes, from the IP header on.
+    pub bytes: u64,
+    /// Packets that were dropped, since too much waited for a narrow link already.
+    pub dropped: u64,
+    /// The longest that any was held since links became slow.
+    pub longest: Duration,
+}
+
+impl Slowed {
+    /// What came since then.
+    #[must_use]
+    pub fn since(self, before: Slowed) -> Slowed {
+        Slowed {
+            packets: self.packets - before.packets,
+            bytes: self.bytes - before.bytes,
+            dropped: self.dropped - before.dropped,
+            longest: self.longest,
+        }
+    }
 }
 
 /// Whether a host can do something; where not, why not and what would mend it, in a sentence.
@@ -42,7 +71,7 @@ pub struct Abilities {
     pub one_way: Ability,
     /// A link may lose a share of its packets.
     pub loss: Ability,
-    /// Links may be slow.
+    /// Links may be slow, or narrow.
     pub delay: Ability,
     /// Daemons are killed with all that they have forked.
     pub kill: Ability,
@@ -193,9 +222,9 @@ pub trait Host: Send {
             )),
         }
     }
-    /// How many packets slow links have held back so far.
-    fn slowed(&self) -> Result<u64> {
-        Ok(0)
+    /// What slow links have done so far.
+    fn slowed(&self) -> Result<Slowed> {
+        Ok(Slowed::default())
     }
     /// Opens connections from there. It is cheap, may be cloned, and is used from any thread while the host is being hurt.
     fn dialer(&self, from: Endpoint) -> Dialer;

@@ -22,6 +22,6 @@ mod tool;
 pub use child::{Child, Nursery};
 pub use error::{Error, Result};
 pub use given::{Given, addresses};
-pub use host::{Abilities, Ability, Daemon, Dialer, Endpoint, Host, Slow, Stopped, end_command};
+pub use host::{Abilities, Ability, Daemon, Dialer, Endpoint, Host, Slow, Slowed, Stopped, end_command};
 pub use probe::{Finding, probe};
 pub use process::State;

@@ -139,6 +139,19 @@ fn loss_loses_some_and_is_counted() {
     assert_eq!(host.lost().unwrap(), lost);
 }
 
+#[test]
+fn a_link_that_loses_all_is_silent_one_way_until_it_is_healed() {
+    let Some((_state, mut host)) = nodes(2) else { return };
+    echoes(&mut host);
+    let mut stream = dial(&host, Node(0), 1).unwrap();
+    host.lose(&[(Node(0), Node(1), 100)]).unwrap();
+    say(&mut stream, "all is lost");
+    assert!(read_line(&mut stream, SHORT).is_err() && !heard(&host, 1, "all is lost"));
+    assert!(host.lost().unwrap() > 0);
+    host.lose(&[]).unwrap();
+    assert_eq!(read_line(&mut stream, LONG).unwrap(), "all is lost");
+}
+
 /// So many nodes whose links can be slow, where this machine lets us.
 fn slow_nodes(count: usize) -> Option<(tempfile::TempDir, Netns)> {
     nodes(count).filter(|(_, host)| !common::skip(host.abilities().delay.clone().err()))
@@ -156,17 +169,17 @@ fn round_trip(stream: &mut TcpStream, words: &str) -> Duration {
 fn a_slow_link_has_a_direction_keeps_its_order_and_is_fast_again() {
     let Some((_state, mut host)) = slow_nodes(3) else { return };
     echoes(&mut host);
-    assert_eq!(host.slowed().unwrap(), 0, "what was tried is not counted");
+    assert_eq!(host.slowed().unwrap().packets, 0, "what was tried is not counted");
     let (mut slowed, mut other) = (dial(&host, Node(0), 1).unwrap(), dial(&host, Node(2), 1).unwrap());
     let by = Duration::from_millis(200);
     let slow = Slow { by, ..Slow::default() };
 
     host.slow(&[(Node(1), Node(0), slow)]).unwrap();
     assert!(round_trip(&mut slowed, "one way") >= by, "the answer is held");
-    let one_way = host.slowed().unwrap();
+    let one_way = host.slowed().unwrap().packets;
     assert!(one_way > 0);
     round_trip(&mut other, "beside it");
-    assert_eq!(host.slowed().unwrap(), one_way, "no other link is slow");
+    assert_eq!(host.slowed().unwrap().packets, one_way, "no other link is slow");
 
     host.slow(&[(Node(1), Node(0), slow), (Node(0), Node(1), slow)]).unwrap();
     assert!(round_trip(&mut slowed, "both ways") >= by * 2);
@@ -183,10 +196,40 @@ fn a_slow_link_has_a_direction_keeps_its_order_and_is_fast_again() {
     assert!(read_line(&mut slowed, SHORT).is_err() && !heard(&host, 1, "held"));
     host.slow(&[]).unwrap();
     assert_eq!(read_line(&mut slowed, LONG).unwrap(), "held");
-    let healed = host.slowed().unwrap();
+    let healed = host.slowed().unwrap().packets;
     round_trip(&mut slowed, "fast");
-    assert_eq!(host.slowed().unwrap(), healed, "a link that is fast again holds nothing");
+    assert_eq!(host.slowed().unwrap().packets, healed, "a link that is fast again holds nothing");
     assert_eq!((host.dropped().unwrap(), host.lost().unwrap()), (0, 0), "nothing was thrown away");
+}
+
+#[test]
+fn a_narrow_link_carries_its_rate_drops_what_does_not_fit_and_loses_nothing_for_tcp() {
+    const RATE: u64 = 32_000;
+    let Some((_state, mut host)) = slow_nodes(3) else { return };
+    echoes(&mut host);
+    let (mut narrow, mut other) = (dial(&host, Node(0), 1).unwrap(), dial(&host, Node(2), 1).unwrap());
+    host.slow(&[(Node(0), Node(1), Slow { rate: Some(RATE), ..Slow::default() })]).unwrap();
+    let lines: Vec<String> = (0..10).map(|number| format!("{number:010000}")).collect();
+    let began = Instant::now();
+    lines.iter().for_each(|line| say(&mut narrow, line));
+    for line in &lines {
+        assert_eq!(read_line(&mut narrow, LONG).unwrap(), *line);
+    }
+    let least = Duration::from_secs_f64(100_000.0 / RATE as f64);
+    assert!(began.elapsed() >= least, "100 kB came in {:?}", began.elapsed());
+    let slowed = host.slowed().unwrap();
+    assert!(slowed.bytes > 100_000 && slowed.packets > 60, "packets are as small as on a wire: {slowed:?}");
+    assert!(slowed.dropped > 0 && slowed.longest > Duration::from_millis(500), "{slowed:?}");
+    assert!(slowed.longest < Duration::from_millis(1100), "what waits is sent within a second: {slowed:?}");
+    round_trip(&mut other, "beside it");
+    assert_eq!(host.slowed().unwrap().packets, slowed.packets, "no other link is narrow");
+
+    host.slow(&[]).unwrap();
+    round_trip(&mut narrow, "wide");
+    assert_eq!(host.slowed().unwrap().dropped, slowed.dropped);
+    host.slow(&[(Node(0), Node(1), Slow { by: Duration::from_millis(50), ..Slow::default() })]).unwrap();
+    round_trip(&mut narrow, "slow");
+    assert_eq!(host.slowed().unwrap().longest, Duration::from_millis(50), "the longest since links became slow");
 }
 
 #[test]
@@ -196,7 +239,7 @@ fn what_is_held_when_a_cut_begins_is_cut() {
     let mut stream = dial(&host, Node(0), 1).unwrap();
     host.slow(&[(Node(0), Node(1), Slow { by: Duration::from_secs(86_400), ..Slow::default() })]).unwrap();
     say(&mut stream, "held");
-    eventually("it is held", || host.slowed().unwrap() > 0);
+    eventually("it is held", || host.slowed().unwrap().packets > 0);
     host.cut(&[(Node(0), Node(1))]).unwrap();
     assert_eq!(host.dropped().unwrap(), 0, "it has not come to the cut yet");
     host.slow(&[]).unwrap();
@@ -213,19 +256,19 @@ fn packets_overtake_each_other_where_each_is_held_as_it_comes() {
     let log = host.log(1, "hear");
     let heard = || fs::read_to_string(&log).unwrap();
     eventually("it listens", || heard().contains("listens"));
-    host.slow(&[(Node(0), Node(1), Slow { by: Duration::ZERO, up_to: Duration::from_millis(200) })]).unwrap();
+    host.slow(&[(Node(0), Node(1), Slow { up_to: Duration::from_millis(200), ..Slow::default() })]).unwrap();
     host.start(0, &role("tell", &[&address, "50"])).unwrap();
     let numbers = || heard().lines().filter_map(|line| line.parse::<u32>().ok()).collect::<Vec<_>>();
     eventually("all are heard", || numbers().len() == 50);
     assert!(!numbers().is_sorted(), "{:?}", numbers());
-    assert_eq!(host.slowed().unwrap(), 50);
+    assert_eq!(host.slowed().unwrap().packets, 50);
 
     // None that is held is thrown away, whatever becomes of the links meanwhile.
     let day = Slow { by: Duration::from_secs(86_400), ..Slow::default() };
     host.kill(0, "tell").unwrap();
     host.slow(&[(Node(0), Node(1), day)]).unwrap();
     host.start(0, &role("tell", &[&address, "50"])).unwrap();
-    eventually("all are held", || host.slowed().unwrap() == 100);
+    eventually("all are held", || host.slowed().unwrap().packets == 100);
     host.slow(&[(Node(0), Node(1), day), (Node(1), Node(0), day)]).unwrap();
     assert_eq!(numbers().len(), 50);
     host.slow(&[]).unwrap();

@@ -46,6 +46,7 @@ pub const NEMESES: &[Nemesis] = &[
     members::REBALANCE_HALVES,
     links::REORDER,
     links::DELAY,
+    links::BANDWIDTH,
     links::DUPLICATE,
     links::RETRY,
     links::LOSS,
@@ -57,6 +58,8 @@ pub const NEMESES: &[Nemesis] = &[
 const STORE_TIERS: &[Tier] = &[Tier::Sim, Tier::Local];
 /// Where nodes are this machine's own: clocks can be set, and links can be slow.
 const NAMESPACE_TIERS: &[Tier] = &[Tier::Sim, Tier::Local, Tier::Netns];
+/// Where what passes between nodes are packets of this machine, which have a size.
+const SWITCH_TIERS: &[Tier] = &[Tier::Netns];
 /// Everywhere.
 const ALL_TIERS: &[Tier] = &[Tier::Sim, Tier::Local, Tier::Netns, Tier::Ssh];
 /// Wherever somebody is asked, even if nothing may be done to it.

@@ -70,11 +70,7 @@ fn packages() -> Result<()> {
         programs: &["nats-server", "python3"],
         packages: &["nats-server", "python3"],
     };
-    let slow = Needed {
-        what: "slow links, where nftables cannot queue packets",
-        programs: &["iptables-restore"],
-        packages: &["iptables"],
-    };
+    let slow = Needed { what: "slow links", programs: &["iptables-restore"], packages: &["iptables"] };
     for needed in databases::real::everything().chain([own, slow]) {
         match databases::real::install(&needed) {
             Ok(()) => println!("{}: there", needed.what),

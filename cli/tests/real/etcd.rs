@@ -1,8 +1,7 @@
 //! etcd: what others have published about it is found, and what it promises holds.
 
 use crate::binary::{folder, perjury};
-use crate::{logs, refused, skipped, skipped_for, until};
-use databases::real::Needed;
+use crate::{SLOW_LINKS, logs, refused, skipped, skipped_for, until};
 
 #[test]
 fn a_serializable_read_beside_a_cut_off_leader_is_stale() {
@@ -17,12 +16,9 @@ fn a_serializable_read_beside_a_cut_off_leader_is_stale() {
     assert!(logs(dir.path()).iter().all(|log| log.contains("raft")), "each node has said something");
 }
 
-/// What links need to be slow, where nftables cannot queue packets.
-const SLOW: Needed = Needed { what: "slow links", programs: &["iptables-restore"], packages: &["iptables"] };
-
 /// One run under faults on links, which all did something, and no false alarm: what comes late or again is no lie.
 fn bears(nemesis: &str, effect: &str) {
-    if skipped("etcd") || nemesis != "loss" && skipped_for(&SLOW) {
+    if skipped("etcd") || nemesis != "loss" && skipped_for(&SLOW_LINKS) {
         return;
     }
     let (ended, _dir) = until(0, 2, &format!("--database etcd --workload register --nemesis {nemesis} --time 40s"));
@@ -42,6 +38,11 @@ fn registers_are_linearizable_while_the_leader_is_heard_late() {
 #[test]
 fn registers_are_linearizable_while_packets_overtake_each_other() {
     bears("reorder", "packets held back by up to 0.250 s");
+}
+
+#[test]
+fn registers_are_linearizable_while_the_leader_cannot_say_all_that_it_is_told() {
+    bears("bandwidth", " dropped; ");
 }
 
 /// What etcd confirms by a majority holds through cuts, kills and pauses.
@@ -87,6 +88,12 @@ fn a_fault_that_nobody_can_do_to_it_is_refused_before_anything_is_started() {
     std::fs::write(dir.path().join("wipe.json"), wipe).expect("written");
     let twice = wipe.replace(r#"{"wipe": {"node": 0}}"#, r#"{"links": {"loss": 0, "duplicate": 50, "delay": 0}}"#);
     std::fs::write(dir.path().join("twice.json"), twice).expect("written");
+    let narrow = |rate: u64| {
+        let fault = format!(r#"{{"bandwidth": {{"target": "leader", "rate": {rate}}}}}"#);
+        wipe.replace(r#"{"wipe": {"node": 0}}"#, &fault)
+    };
+    std::fs::write(dir.path().join("narrowest.json"), narrow(99)).expect("written");
+    std::fs::write(dir.path().join("narrow.json"), narrow(100)).expect("written");
     let cases = [
         ("run --database etcd --nemesis wipe", "partitions, kill, pause"),
         (
@@ -95,6 +102,10 @@ fn a_fault_that_nobody_can_do_to_it_is_refused_before_anything_is_started() {
         ),
         ("run --database etcd --nemesis duplicate", "reorder and clocks"),
         ("run --database etcd --plan twice.json", "TCP hides from real nodes what comes twice"),
+        ("run --database etcd --plan narrowest.json", "a link of 99 bytes a second; 100 to 10000000 can be set"),
+        ("run --design raft --plan narrow.json", "messages of the bundled store have no size"),
+        ("run --design raft --nemesis bandwidth", "bandwidth cannot be done to the bundled store"),
+        ("run --design raft --tier local --nemesis bandwidth", "use --database, or another nemesis"),
         (
             "run --database etcd --url 127.0.0.1:1 --plan wipe.json",
             "strike 1 cannot be done: what runs already is never touched",

@@ -35,6 +35,9 @@ fn missing(needed: &Needed) -> bool {
     skip(needed, needed.missing().first().map(|program| format!("there is no program {program}")))
 }
 
+/// What links need to be slow or narrow.
+const SLOW_LINKS: Needed = Needed { what: "slow links", programs: &["iptables-restore"], packages: &["iptables"] };
+
 fn skip(needed: &Needed, why: Option<String>) -> bool {
     if let Some(why) = &why {
         assert!(env::var_os("PERJURY_NO_SKIP").is_none(), "{} is wanted: {why}", needed.what);

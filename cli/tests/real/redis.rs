@@ -1,7 +1,7 @@
 //! Redis: what others have published about Sentinel is found, and one server that syncs before it answers loses nothing.
 
 use crate::binary::{folder, perjury};
-use crate::{logs, refused, skipped, until};
+use crate::{SLOW_LINKS, logs, refused, skipped, skipped_for, until};
 
 #[test]
 fn a_primary_that_is_cut_off_with_its_clients_loses_what_it_acknowledged() {
@@ -23,6 +23,28 @@ fn a_primary_and_its_successor_give_one_name_to_two_owners() {
     }
     let (ended, _) = until(1, 3, "--database redis --workload registration --nemesis isolate-leader --time 40s");
     assert!(ended.out.contains("uniqueness: violated: double-ack"), "{}", ended.out);
+}
+
+#[test]
+fn a_primary_whose_links_are_narrow_loses_what_it_acknowledged() {
+    if skipped("redis") || skipped_for(&SLOW_LINKS) {
+        return;
+    }
+    let (ended, _) = until(1, 3, "--database redis --workload set --nemesis bandwidth --time 24s");
+    assert!(ended.out.contains("set: violated: lost"), "{}", ended.out);
+    assert!(ended.out.contains("narrow the links of") && ended.out.contains(" dropped; "), "{}", ended.out);
+}
+
+/// Its links are slow for ten seconds. Sentinels replace it within four, and it goes on answering the clients beside it, as long as nobody
+/// has told it: those read there what has been overwritten elsewhere.
+#[test]
+fn a_primary_that_is_heard_too_late_answers_beside_its_successor() {
+    if skipped("redis") || skipped_for(&SLOW_LINKS) {
+        return;
+    }
+    let (ended, _) = until(1, 3, "--database redis --workload register --nemesis delay --time 24s");
+    assert!(ended.out.contains("linearizable: violated: stale-after-ack"), "{}", ended.out);
+    assert!(ended.out.contains("requests came to a deposed leader"), "{}", ended.out);
 }
 
 /// One server that syncs before it answers, killed again and again.

@@ -55,6 +55,11 @@ pub fn supports(fault: &Fault) -> Result<(), Trouble> {
             "nobody operates it: only the simulator has an operator who takes nodes out and replaces their machines",
             "use --tier sim",
         )),
+        Fault::Bandwidth { .. } => Err(Trouble::new(
+            "links between the bundled store's processes cannot be narrow",
+            "their messages have no size",
+            "use \"delay\", or a real database",
+        )),
         _ => Ok(()),
     }
 }
@@ -87,7 +92,9 @@ impl LocalCluster {
         Ok(match fault {
             Fault::Partition(Cut::Links(links)) => Measure::Before(self.mesh.cut(links)),
             Fault::Partition(_) => panic!("a partition is resolved before it is injected"),
-            Fault::PowerLoss(_) | Fault::Rebalance(_) => panic!("\"{fault}\" is refused before"),
+            Fault::PowerLoss(_) | Fault::Rebalance(_) | Fault::Bandwidth { .. } => {
+                panic!("\"{fault}\" is refused before")
+            }
             Fault::Kill(target) => Measure::Killed(self.kill(&self.victims(target))?),
             Fault::Pause(target) => Measure::Stopped(self.pause(&self.victims(target))?),
             Fault::Clock { target, offset, rate, motion } => {

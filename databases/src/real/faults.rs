@@ -8,7 +8,7 @@ use harness::fault::Effect;
 use harness::relevance::Before;
 use harness::targets::{Scene, resolve};
 use harness::{Cluster, Cut, Fault, NodeId, Target, Time, Trouble};
-use hosts::{Abilities, Ability, Endpoint, Host};
+use hosts::{Abilities, Ability, Endpoint, Host, Slowed};
 use std::time::Duration;
 
 /// A fault in force, with what was measured when it began.
@@ -22,10 +22,10 @@ pub struct Injected {
 pub(super) enum Measure {
     /// Packets that had been dropped before.
     Dropped(u64),
-    /// Packets that had been lost, and held back, before.
+    /// Packets that had been lost, and what slow links had done, before.
     Rough {
         lost: u64,
-        slowed: u64,
+        slowed: Slowed,
     },
     /// Nodes that died of it, and how long that took.
     Killed(Vec<(NodeId, Duration)>),
@@ -52,6 +52,7 @@ fn needed(fault: &Fault) -> Option<Vec<Needed>> {
         Fault::Clock { rate: 100, .. } => vec![|can| &can.clock],
         Fault::Links { duplicate: 0, delay: Time::ZERO, .. } => vec![|can| &can.loss],
         Fault::Links { duplicate: 0, loss: 0, .. } | Fault::Delay { .. } => vec![|can| &can.delay],
+        Fault::Bandwidth { .. } => vec![|can| &can.delay],
         Fault::Links { duplicate: 0, .. } => vec![|can| &can.loss, |can| &can.delay],
         Fault::Nothing => Vec::new(),
         Fault::PowerLoss(_)
@@ -114,7 +115,7 @@ impl RealCluster {
             Fault::Kill(target) => Measure::Killed(self.kill(&self.victims(target))?),
             Fault::Pause(target) => Measure::Stopped(self.pause(&self.victims(target))?),
             Fault::Clock { target, .. } => Measure::Clocks(self.skew(target)?),
-            Fault::Links { .. } | Fault::Delay { .. } => {
+            Fault::Links { .. } | Fault::Delay { .. } | Fault::Bandwidth { .. } => {
                 let (lost, slowed) = self.roughed()?;
                 self.roughen()?;
                 Measure::Rough { lost, slowed }
@@ -145,10 +146,10 @@ impl RealCluster {
                 self.resume(&self.victims(target), &stopped, lasted)?
             }
             (Fault::Clock { .. }, Measure::Clocks(told)) => self.unskew(fault, &told, began)?,
-            (Fault::Links { .. } | Fault::Delay { .. }, Measure::Rough { lost, slowed }) => {
+            (Fault::Links { .. } | Fault::Delay { .. } | Fault::Bandwidth { .. }, Measure::Rough { lost, slowed }) => {
                 self.roughen()?;
                 let (lost_now, slowed_now) = self.roughed()?;
-                on_links(fault, lost_now - lost, slowed_now - slowed)
+                on_links(fault, lost_now - lost, slowed_now.since(slowed))
             }
             (Fault::Nothing, Measure::Nothing) => Effect::new(false, "nothing was done".to_string()),
             (fault, _) => panic!("\"{fault}\" was measured as another kind of fault"),

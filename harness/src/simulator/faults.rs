@@ -110,6 +110,7 @@ impl<N: Node> Simulator<N> {
                 self.victims(target).for_each(|node| self.network.slow_down(node, *by));
                 self.roughed()
             }
+            Fault::Bandwidth { .. } => panic!("\"{fault}\" is refused when a plan is checked"),
             Fault::Retry { after } => {
                 self.clients.iter_mut().for_each(|client| client.hurry(*after));
                 Measure::Before(self.clients.iter().map(Client::hurried).sum())

@@ -19,7 +19,7 @@ pub use findings::probe;
 pub(crate) use switch::packets;
 
 use crate::error::{Error, Result, file, machine};
-use crate::host::{Abilities, Ability, Daemon, Dialer, Endpoint, Host, Slow, Stopped, Way, name};
+use crate::host::{Abilities, Ability, Daemon, Dialer, Endpoint, Host, Slow, Slowed, Stopped, Way, name};
 use crate::registry::Entry;
 use crate::service::Service;
 use slow::Slower;
@@ -269,8 +269,8 @@ impl Host for Netns {
         }
     }
 
-    fn slowed(&self) -> Result<u64> {
-        Ok(self.slower.as_ref().map_or(0, Slower::held))
+    fn slowed(&self) -> Result<Slowed> {
+        Ok(self.slower.as_ref().map(Slower::slowed).unwrap_or_default())
     }
 
     fn dialer(&self, from: Endpoint) -> Dialer {

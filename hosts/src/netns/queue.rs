@@ -1,4 +1,4 @@
-//! The kernel's queue of packets: what a rule sends there waits in the kernel until it is let go on. Only who speaks to whom is copied.
+//! The kernel's queue of packets: what a rule sends there waits in the kernel until it is let go on or dropped. Only its header is copied.
 //!
 //! Spoken over a netlink socket, as `linux/netfilter/nfnetlink_queue.h` has it. Whoever closes the socket loses what waits there.
 
@@ -19,7 +19,7 @@ pub(super) const NUMBER: u16 = 7;
 const MOST: u32 = 200_000;
 /// Bytes of news of packets that may wait to be read.
 const NEWS: usize = 16 << 20;
-/// The beginning of a packet, which has its two addresses.
+/// The beginning of a packet, which has its length and its two addresses.
 const COPIED: u32 = 20;
 
 // Kinds of messages, of this part of netfilter.
@@ -42,6 +42,8 @@ pub(super) struct Waiting {
     /// By which it is let go on.
     pub id: u32,
     pub link: Link,
+    /// In bytes, from the IP header on.
+    pub length: u16,
 }
 
 impl Queue {
@@ -58,10 +60,9 @@ impl Queue {
             Ok(socket)
         })?;
         let queue = Queue(socket);
-        let gso = 4u32.to_be_bytes(); // Large packets are not cut into small ones first.
         let mut params = COPIED.to_be_bytes().to_vec();
         params.push(2); // Copy the packet.
-        let wishes = [(1, &[1, 0, 0, 0][..]), (2, &params), (3, &MOST.to_be_bytes()), (4, &gso), (5, &gso)]
+        let wishes = [(1, &[1, 0, 0, 0][..]), (2, &params), (3, &MOST.to_be_bytes())]
             .map(|(kind, value)| attribute(kind, value));
         queue.say(CONFIG, true, &wishes.concat())?;
         // The kernel answers before it returns from `send`.
@@ -83,8 +84,17 @@ impl Queue {
 
     /// Lets a packet go on.
     pub fn release(&self, id: u32) -> io::Result<()> {
-        let accept = [1u32.to_be_bytes(), id.to_be_bytes()].concat();
-        self.say(VERDICT, false, &attribute(2, &accept))
+        self.decide(id, 1)
+    }
+
+    /// Throws a packet away.
+    pub fn drop(&self, id: u32) -> io::Result<()> {
+        self.decide(id, 0)
+    }
+
+    fn decide(&self, id: u32, verdict: u32) -> io::Result<()> {
+        let decision = [verdict.to_be_bytes(), id.to_be_bytes()].concat();
+        self.say(VERDICT, false, &attribute(2, &decision))
     }
 
     fn say(&self, kind: u16, answer: bool, attributes: &[u8]) -> io::Result<()> {
@@ -164,7 +174,8 @@ fn waiting(message: &[u8]) -> Option<Waiting> {
     let id = u32::from_be_bytes(find(attributes, 1)?.get(..4)?.try_into().ok()?);
     let packet = find(attributes, 10)?;
     let address = |at: usize| -> Option<Ipv4Addr> { Some(<[u8; 4]>::try_from(packet.get(at..at + 4)?).ok()?.into()) };
-    Some(Waiting { id, link: (address(12)?, address(16)?) })
+    let length = u16::from_be_bytes(packet.get(2..4)?.try_into().ok()?);
+    Some(Waiting { id, link: (address(12)?, address(16)?), length })
 }
 
 /// Whether the kernel did what it was asked for.
@@ -183,11 +194,12 @@ mod tests {
 
     #[test]
     fn the_news_of_a_packet_is_read_and_other_news_is_not() {
-        let mut packet = vec![0x45; 12];
+        let mut packet = vec![0x45, 0, 5, 220];
+        packet.extend([0; 8]);
         packet.extend([10, 77, 0, 1, 10, 77, 0, 2]);
         let said = [attribute(1, &[0, 0, 0, 9, 8, 0, 2]), attribute(3, &[1; 4]), attribute(10, &packet)].concat();
         let link = (Ipv4Addr::new(10, 77, 0, 1), Ipv4Addr::new(10, 77, 0, 2));
-        assert_eq!(waiting(&message(PACKET, false, &said)), Some(Waiting { id: 9, link }));
+        assert_eq!(waiting(&message(PACKET, false, &said)), Some(Waiting { id: 9, link, length: 1500 }));
         assert_eq!(waiting(&message(VERDICT, false, &said)), None);
         assert_eq!(waiting(&message(PACKET, false, &said[..30])), None, "it is not whole");
         assert_eq!(waiting(&[]), None);

@@ -1,15 +1,15 @@
-//! Links that are slow: a rule sends their packets to the kernel's queue, and a thread of the controller lets each one go on when its
-//! time has come.
+//! Links that are slow or narrow: a rule sends their packets to the kernel's queue, and a thread of the controller lets each one go on
+//! when its time has come, or throws it away where too much waits for a narrow link.
 //!
-//! It comes before cuts and losses, so that a packet which is held when a cut begins is cut. The rule is one of nftables; where the
-//! kernel has not got it, one of iptables, to which a bridge can show what passes. Which of the two works is found out with a packet.
+//! It comes before cuts and losses, so that a packet which is held when a cut begins is cut. The rule is one of iptables, to which the
+//! kernel's `br_netfilter` shows what passes on a bridge; that it works is found out with a packet.
 
 use super::enter::inside;
-use super::queue::{NUMBER, Queue};
+use super::queue::{NUMBER, Queue, Waiting};
 use super::space::Space;
 use super::switch::Link;
 use crate::error::{Error, Result};
-use crate::host::Slow;
+use crate::host::{Slow, Slowed};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -18,8 +18,7 @@ use std::fs;
 use std::io::{self, Read, Write};
 use std::net::UdpSocket;
 use std::os::unix::net::UnixStream;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -28,27 +27,23 @@ const SHOWN: &str = "/proc/sys/net/bridge/bridge-nf-call-iptables";
 /// How long the first packet may take until it is seen.
 const SEEN_WITHIN: Duration = Duration::from_millis(500);
 
+/// What may wait for a narrow link, as the time in which it is sent.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 /// Slows links of a switch down.
 #[derive(Debug)]
 pub(super) struct Slower {
-    rule: Rule,
-    shared: Arc<Shared>,
+    shared: Arc<Mutex<State>>,
     /// The keeper looks when it is rung and answers when it has done so. It ends when this is closed.
     bell: Option<UnixStream>,
     keeper: Option<JoinHandle<()>>,
 }
 
 #[derive(Debug, Default)]
-struct Shared {
-    slow: Mutex<BTreeMap<Link, Slow>>,
-    /// Packets held so far.
-    held: AtomicU64,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Rule {
-    Nft,
-    Iptables,
+struct State {
+    slow: BTreeMap<Link, Slow>,
+    /// What was done so far.
+    done: Slowed,
 }
 
 impl Slower {
@@ -59,37 +54,38 @@ impl Slower {
     pub fn start(switch: &Space, from: &Space, link: Link) -> std::result::Result<Slower, String> {
         let queue = Queue::open(switch).map_err(|error| format!("the kernel has no queue of packets: {error}"))?;
         let (bell, its_bell) = UnixStream::pair().map_err(|error| error.to_string())?;
-        let shared = Arc::new(Shared::default());
-        let keeper = Keeper { queue, bell: its_bell, shared: shared.clone(), held: BinaryHeap::new(), number: 0 };
+        let shared = Arc::new(Mutex::default());
+        let keeper = Keeper {
+            queue,
+            bell: its_bell,
+            shared: shared.clone(),
+            held: BinaryHeap::new(),
+            passed: BTreeMap::new(),
+            number: 0,
+        };
         let thread = thread::Builder::new().name("slow links".into());
         // What goes wrong there ends it, and whoever rings next is told.
         let keeper = thread.spawn(move || drop(keeper.keep())).map_err(|error| error.to_string())?;
-        let mut slower = Slower { rule: Rule::Nft, shared, bell: Some(bell), keeper: Some(keeper) };
-        let mut attempt = |rule| {
-            slower.rule = rule;
-            slower.attempt(switch, from, link)
-        };
-        let tried = attempt(Rule::Nft).or_else(|nft| attempt(Rule::Iptables).map_err(|iptables| (nft, iptables)));
+        let mut slower = Slower { shared, bell: Some(bell), keeper: Some(keeper) };
+        let tried = slower.attempt(switch, from, link);
         // What was held for this does not count.
-        slower.shared.held.store(0, Ordering::Relaxed);
-        tried.map(|()| slower).map_err(|(nft, iptables)| {
-            format!("no packet comes to the kernel's queue, by nft: {nft}; by iptables: {iptables}")
-        })
+        lock(&slower.shared).done = Slowed::default();
+        tried.map(|()| slower).map_err(|why| format!("no packet comes to the kernel's queue: {why}"))
     }
 
     /// Sees whether a packet on this link is held.
     fn attempt(&mut self, switch: &Space, from: &Space, link: Link) -> std::result::Result<(), String> {
         let told = |error: Error| format!("{}: {} ({})", error.what, error.why, error.mend);
-        self.slow(switch, &[(link, Slow { by: Duration::from_millis(1), up_to: Duration::ZERO })]).map_err(told)?;
-        let before = self.held();
+        self.slow(switch, &[(link, Slow { by: Duration::from_millis(1), ..Slow::default() })]).map_err(told)?;
+        let held = || self.slowed().packets > 0;
         let seen = inside(&from.network, || {
             let (socket, began) = (UdpSocket::bind((link.0, 0))?, Instant::now());
-            while self.held() == before && began.elapsed() < SEEN_WITHIN {
+            while !held() && began.elapsed() < SEEN_WITHIN {
                 // The port to discard at. That nobody is there may be told to the next packet.
                 let _ = socket.send_to(b"seen?", (link.1, 9));
                 thread::sleep(Duration::from_millis(1));
             }
-            Ok(self.held() > before)
+            Ok(held())
         });
         let healed = self.slow(switch, &[]).map_err(told);
         if seen.map_err(|error| error.to_string())? {
@@ -101,8 +97,13 @@ impl Slower {
 
     /// Slows exactly these links, and lets go on what is held for others.
     pub fn slow(&mut self, switch: &Space, links: &[(Link, Slow)]) -> Result<()> {
-        *self.shared.slow.lock().expect("no keeper panics") = links.iter().copied().collect();
-        self.rule.queue(switch, links)?;
+        let mut state = lock(&self.shared);
+        if state.slow.is_empty() && !links.is_empty() {
+            state.done.longest = Duration::ZERO;
+        }
+        state.slow = links.iter().copied().collect();
+        drop(state);
+        queue(switch, links)?;
         let mut bell = self.bell.as_ref().expect("it is there until this is dropped");
         let rung = bell.write_all(&[0]).and_then(|()| bell.read_exact(&mut [0]));
         rung.map_err(|error| {
@@ -114,9 +115,9 @@ impl Slower {
         })
     }
 
-    /// Packets held so far.
-    pub fn held(&self) -> u64 {
-        self.shared.held.load(Ordering::Relaxed)
+    /// What was done to packets so far.
+    pub fn slowed(&self) -> Slowed {
+        lock(&self.shared).done
     }
 }
 
@@ -127,33 +128,19 @@ impl Drop for Slower {
     }
 }
 
-impl Rule {
-    /// Sends the packets of exactly these links to the queue.
-    fn queue(self, switch: &Space, links: &[(Link, Slow)]) -> Result<()> {
-        let links = links.iter().map(|(link, _)| link);
-        let (program, arguments, lines) = match self {
-            Rule::Nft => {
-                let mut lines = "flush chain bridge perjury slow\n".to_string();
-                for (from, to) in links {
-                    let _ = writeln!(
-                        lines,
-                        "add rule bridge perjury slow ip saddr {from} ip daddr {to} queue num {NUMBER}"
-                    );
-                }
-                ("nft", ["-f", "-"], lines)
-            }
-            Rule::Iptables => {
-                show(switch)?;
-                // The chain stays: with a chain the kernel throws away whatever is held.
-                let mut lines = "*filter\n-F FORWARD\n".to_string();
-                for (from, to) in links {
-                    let _ = writeln!(lines, "-A FORWARD -s {from} -d {to} -j NFQUEUE --queue-num {NUMBER}");
-                }
-                ("iptables-restore", ["--noflush", "--wait=10"], lines + "COMMIT\n")
-            }
-        };
-        switch.call(program, &arguments, &lines).map(drop)
+fn lock(shared: &Mutex<State>) -> MutexGuard<'_, State> {
+    shared.lock().expect("nobody panics with it")
+}
+
+/// Sends the packets of exactly these links to the queue.
+fn queue(switch: &Space, links: &[(Link, Slow)]) -> Result<()> {
+    show(switch)?;
+    // The chain stays: with a chain the kernel throws away whatever is held.
+    let mut lines = "*filter\n-F FORWARD\n".to_string();
+    for ((from, to), _) in links {
+        let _ = writeln!(lines, "-A FORWARD -s {from} -d {to} -j NFQUEUE --queue-num {NUMBER}");
     }
+    switch.call("iptables-restore", &["--noflush", "--wait=10"], &(lines + "COMMIT\n")).map(drop)
 }
 
 /// Has the bridges of a network show iptables what passes.
@@ -167,8 +154,10 @@ fn show(switch: &Space) -> Result<()> {
 struct Keeper {
     queue: Queue,
     bell: UnixStream,
-    shared: Arc<Shared>,
+    shared: Arc<Mutex<State>>,
     held: BinaryHeap<Reverse<Held>>,
+    /// When all that waits for a narrow link will have passed it.
+    passed: BTreeMap<Link, Instant>,
     /// Packets seen so far.
     number: u64,
 }
@@ -178,6 +167,7 @@ struct Keeper {
 struct Held {
     due: Instant,
     number: u64,
+    since: Instant,
     id: u32,
     link: Link,
 }
@@ -187,13 +177,7 @@ impl Keeper {
         loop {
             let rung = self.wait()?;
             while let Some(packet) = self.queue.next()? {
-                self.number += 1;
-                let link = packet.link;
-                // A link that is fast again has a rule for a moment longer.
-                let slow = self.shared.slow.lock().expect("nobody panics with it").get(&link).copied();
-                let due = Instant::now() + slow.map_or(Duration::ZERO, |slow| delay(slow, self.number));
-                self.shared.held.fetch_add(slow.is_some().into(), Ordering::Relaxed);
-                self.held.push(Reverse(Held { due, number: self.number, id: packet.id, link }));
+                self.take(packet)?;
             }
             if rung {
                 if self.bell.read(&mut [0])? == 0 {
@@ -206,6 +190,40 @@ impl Keeper {
                 self.bell.write_all(&[0])?;
             }
         }
+    }
+
+    /// Holds a packet, or throws it away.
+    fn take(&mut self, Waiting { id, link, length }: Waiting) -> io::Result<()> {
+        self.number += 1;
+        let since = Instant::now();
+        let slow = lock(&self.shared).slow.get(&link).copied();
+        // A link that is fast again has a rule for a moment longer.
+        let due = slow.map_or(Some(since), |slow| self.due(slow, link, length, since));
+        let done = &mut lock(&self.shared).done;
+        let Some(due) = due else {
+            done.dropped += 1;
+            return self.queue.drop(id);
+        };
+        if slow.is_some() {
+            done.packets += 1;
+            done.bytes += u64::from(length);
+        }
+        self.held.push(Reverse(Held { due, number: self.number, since, id, link }));
+        Ok(())
+    }
+
+    /// When a packet that comes now on a slow link may go on. `None` where too much waits for the link already.
+    fn due(&mut self, slow: Slow, link: Link, length: u16, now: Instant) -> Option<Instant> {
+        let passed = match slow.rate {
+            None => now,
+            Some(rate) => {
+                let before = self.passed.get(&link).map_or(now, |passed| now.max(*passed));
+                let passed = pass(before, now, length, rate)?;
+                self.passed.insert(link, passed);
+                passed
+            }
+        };
+        Some(passed + delay(slow, self.number))
     }
 
     /// Waits until a packet comes, the first one is due, or somebody rings: true then.
@@ -221,10 +239,11 @@ impl Keeper {
 
     /// What is held for links that are slow no longer is due now.
     fn forgive(&mut self) {
-        let slow = self.shared.slow.lock().expect("nobody panics with it");
-        let now = Instant::now();
+        let state = lock(&self.shared);
+        let (slow, now) = (&state.slow, Instant::now());
         let due = |held: Held| if slow.contains_key(&held.link) { held.due } else { held.due.min(now) };
         self.held = self.held.drain().map(|Reverse(held)| Reverse(Held { due: due(held), ..held })).collect();
+        self.passed.retain(|link, _| slow.get(link).is_some_and(|slow| slow.rate.is_some()));
     }
 
     /// Lets what is due go on.
@@ -233,9 +252,18 @@ impl Keeper {
         while self.held.peek().is_some_and(|Reverse(first)| first.due <= now) {
             let Reverse(first) = self.held.pop().expect("one was seen");
             self.queue.release(first.id)?;
+            let done = &mut lock(&self.shared).done;
+            done.longest = done.longest.max(first.due.saturating_duration_since(first.since));
         }
         Ok(())
     }
+}
+
+/// When a packet that comes now has passed a link of so many bytes a second, which is free from `before` on. `None` where it would
+/// wait for too long until it is its turn.
+fn pass(before: Instant, now: Instant, length: u16, rate: u64) -> Option<Instant> {
+    let turn = before.saturating_duration_since(now);
+    (turn <= PATIENCE).then(|| before + Duration::from_secs_f64(f64::from(length) / rate as f64))
 }
 
 /// How long a packet is held: the part that is drawn comes from its number.
@@ -254,13 +282,26 @@ mod tests {
     #[test]
     fn a_delay_is_all_of_the_fixed_part_and_any_share_of_the_other() {
         let (by, up_to) = (Duration::from_millis(100), Duration::from_millis(80));
-        let drawn: Vec<_> = (0..1000).map(|number| delay(Slow { by, up_to }, number)).collect();
+        let drawn: Vec<_> = (0..1000).map(|number| delay(Slow { by, up_to, rate: None }, number)).collect();
         assert!(drawn.iter().all(|drawn| (by..by + up_to).contains(drawn)));
         for tenth in 0..10 {
             let low = by + up_to * tenth / 10;
             let inside = drawn.iter().filter(|drawn| (low..low + up_to / 10).contains(drawn)).count();
             assert!((60..140).contains(&inside), "{inside} of 1000 are in a tenth");
         }
-        assert!((0..1000).all(|number| delay(Slow { by, up_to: Duration::ZERO }, number) == by));
+        assert!((0..1000).all(|number| delay(Slow { by, ..Slow::default() }, number) == by));
+    }
+
+    #[test]
+    fn a_narrow_link_sends_one_after_the_other_and_holds_what_it_sends_within_a_second() {
+        let now = Instant::now();
+        let (mut free, mut taken) = (now, 0);
+        while let Some(passed) = pass(free, now, 500, 2000) {
+            assert_eq!(passed - free, Duration::from_millis(250));
+            (free, taken) = (passed, taken + 1);
+        }
+        assert_eq!(taken, 5, "one is on its way when the queue is full, at the end of a second");
+        assert!(pass(free, now + Duration::from_millis(250), 500, 2000).is_some(), "there is room again");
+        assert!(pass(now, now, u16::MAX, 100).is_some(), "where nothing waits there is room for any");
     }
 }
