@@ -43,7 +43,7 @@ fn a_node_that_waits_for_the_others_is_never_read_too_early() {
     until(0, 1, "--database galera:wsrep_sync_wait=15 --workload register --nemesis calm --time 20s --rate 150");
 }
 
-/// How soon a node that was cut off is let in again is Galera's business, and it takes its time: only what was answered is judged here.
+/// How soon a node that was killed serves again depends on how busy the machine is: only what was answered is judged here.
 #[test]
 fn what_is_answered_under_a_partition_and_a_kill_is_right() {
     let Some(_turn) = turn() else { return };
