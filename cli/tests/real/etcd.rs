@@ -17,32 +17,33 @@ fn a_serializable_read_beside_a_cut_off_leader_is_stale() {
 }
 
 /// One run under faults on links, which all did something, and no false alarm: what comes late or again is no lie.
-fn bears(nemesis: &str, effect: &str) {
+fn bears(nemesis: &str, workload: &str, effect: &str) {
     if skipped("etcd") || nemesis != "loss" && skipped_for(&SLOW_LINKS) {
         return;
     }
-    let (ended, _dir) = until(0, 2, &format!("--database etcd --workload register --nemesis {nemesis} --time 40s"));
+    let (ended, _dir) = until(0, 2, &format!("--database etcd --workload {workload} --nemesis {nemesis} --time 40s"));
     assert!(ended.out.contains(effect), "{}", ended.out);
 }
 
 #[test]
 fn registers_are_linearizable_while_packets_are_lost() {
-    bears("loss", "packets lost");
+    bears("loss", "register", "packets lost");
 }
 
 #[test]
 fn registers_are_linearizable_while_the_leader_is_heard_late() {
-    bears("delay", "packets held back by 1.500 s");
+    bears("delay", "register", "packets held back by 1.500 s");
 }
 
 #[test]
 fn registers_are_linearizable_while_packets_overtake_each_other() {
-    bears("reorder", "packets held back by up to 0.250 s");
+    bears("reorder", "register", "packets held back by up to 0.250 s");
 }
 
+/// Not registers: a leader that is deposed without knowing it may answer a read then from what it had (etcd, issue 20418).
 #[test]
-fn registers_are_linearizable_while_the_leader_cannot_say_all_that_it_is_told() {
-    bears("bandwidth", " dropped; ");
+fn no_element_is_lost_while_the_leader_cannot_say_all_that_it_is_told() {
+    bears("bandwidth", "set", " dropped; ");
 }
 
 /// What etcd confirms by a majority holds through cuts, kills and pauses.

@@ -43,7 +43,16 @@ fn a_node_that_waits_for_the_others_is_never_read_too_early() {
     until(0, 1, "--database galera:wsrep_sync_wait=15 --workload register --nemesis calm --time 20s --rate 150");
 }
 
-/// How soon a node that was cut off is let in again is Galera's business, and it takes its time: only what was answered is judged here.
+/// Those who agree on who is there must hear each other's messages before they suspect each other, or the whole group stands still.
+#[test]
+fn nodes_let_each_other_in_again_soon_after_a_cut() {
+    let Some(_turn) = turn() else { return };
+    let words = "--database galera:wsrep_sync_wait=15 --workload register --nemesis halves --time 40s";
+    let (ended, _) = until(0, 2, words);
+    assert!(ended.out.contains("packets stopped"), "{}", ended.out);
+}
+
+/// How soon a node that was killed serves again depends on how busy the machine is: only what was answered is judged here.
 #[test]
 fn what_is_answered_under_a_partition_and_a_kill_is_right() {
     let Some(_turn) = turn() else { return };

@@ -35,6 +35,28 @@ fn a_system_that_only_a_file_describes_is_killed_and_cut_off() {
     assert!(log.contains("Starting nats-server"), "{log}");
 }
 
+/// NATS 2.9 compares the expected number of a subject with what is stored, and not with what is on its way to the other nodes: of two
+/// who publish within a millisecond both may be told yes (nats-server, issue 4320).
+#[test]
+fn nats_lets_two_change_a_register_from_one_value_while_nobody_hurts_it() {
+    let version = Command::new("nats-server").arg("--version").output();
+    let version = version.map(|told| String::from_utf8_lossy(&told.stdout).into_owned()).unwrap_or_default();
+    if skipped_for(&NATS) || !version.contains(" v2.9.") {
+        return eprintln!("not tried with {version}");
+    }
+    let (system, client) = (example("nats/system.toml"), example("nats/client.py"));
+    let lost = (1..=3).any(|seed| {
+        let dir = folder();
+        let words = format!("run --workload register --nemesis calm --time 20s --rate 200 --seed {seed}");
+        let mut words: Vec<String> = words.split(' ').map(str::to_string).collect();
+        words.extend(["--system".to_string(), system.clone(), "--adapter".to_string(), format!("python3 {client}")]);
+        let ended = crate::binary::perjury_words(dir.path(), &words);
+        assert!(ended.out.contains("failed-ops: held"), "{}{}", ended.out, ended.err);
+        ended.code == 1 && ended.out.contains("violated: linearizable, lost-update")
+    });
+    assert!(lost, "in none of three runs was an update lost");
+}
+
 #[test]
 fn an_adapter_of_thirty_lines_asks_a_known_database() {
     if skipped("etcd") || skipped_for(&PYTHON) {

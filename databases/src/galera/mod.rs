@@ -159,6 +159,7 @@ impl Galera {
         let times = [
             ("evs.keepalive_period", *heartbeat),
             ("evs.inactive_check_period", *heartbeat),
+            ("evs.join_retrans_period", *heartbeat),
             ("evs.suspect_timeout", *election_low),
             ("evs.inactive_timeout", *election_high),
             ("evs.install_timeout", *election_high),
