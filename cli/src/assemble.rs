@@ -193,12 +193,17 @@ pub fn check(request: &Request) -> Result<(), Usage> {
     switches_of(&request.design, tier, &request.switches)?;
     let drawn = if request.strikes.is_none() { request.nemesis.as_str() } else { harness::gate::CALM };
     for part in drawn.split('+').map(str::trim) {
-        if !nemesis(part)?.tiers.contains(&tier) {
+        let tiers = nemesis(part)?.tiers;
+        if !tiers.contains(&tier) {
             let (whom, mend) = match tier {
-                Tier::Sim | Tier::Local => ("real processes", "use --tier sim, or another nemesis"),
-                Tier::Netns => {
-                    ("a real database", "partitions, kill, pause, mixed, loss, delay, reorder and clocks' offsets can")
+                Tier::Sim | Tier::Local if !tiers.contains(&Tier::Sim) => {
+                    ("the bundled store", "it is for real databases, use --database, or another nemesis")
                 }
+                Tier::Sim | Tier::Local => ("real processes", "use --tier sim, or another nemesis"),
+                Tier::Netns => (
+                    "a real database",
+                    "partitions, kill, pause, mixed, loss, delay, reorder, clocks' offsets, limits and damaged files can",
+                ),
                 Tier::Ssh => ("machines that are reached by SSH", "partitions, kill, pause and mixed can"),
                 Tier::Url => ("what runs already, which is never touched", "use --nemesis calm"),
             };

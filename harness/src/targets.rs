@@ -33,6 +33,12 @@ pub fn resolve(fault: &Fault, scene: &Scene, rng: &mut Rng) -> Fault {
         Fault::Clock { target, offset, rate } => Fault::Clock { target: node(target), offset: *offset, rate: *rate },
         Fault::SlowDisk { target, by } => Fault::SlowDisk { target: node(target), by: *by },
         Fault::Wipe(target) => Fault::Wipe(node(target)),
+        Fault::CpuLimit { target, percent, period } => {
+            Fault::CpuLimit { target: node(target), percent: *percent, period: *period }
+        }
+        Fault::MemoryLimit { target, spare } => Fault::MemoryLimit { target: node(target), spare: *spare },
+        Fault::BitFlip(target) => Fault::BitFlip(node(target)),
+        Fault::Truncate { target, bytes } => Fault::Truncate { target: node(target), bytes: *bytes },
         Fault::Rebalance(target) => Fault::Rebalance(node(target)),
         Fault::Delay { target, by } => Fault::Delay { target: node(target), by: *by },
         Fault::Partition(cut) => {

@@ -8,6 +8,7 @@ mod members;
 mod mixed;
 mod partitions;
 mod processes;
+mod resources;
 mod rounds;
 
 use harness::{Nemesis, Seed, Shape, Strike, Tier};
@@ -45,6 +46,10 @@ pub const NEMESES: &[Nemesis] = &[
     links::DUPLICATE,
     links::RETRY,
     links::LOSS,
+    resources::CPU_LIMIT,
+    resources::MEMORY_LIMIT,
+    disks::BIT_FLIP,
+    disks::TRUNCATE,
     mixed::MIXED,
     NOTHING,
 ];
@@ -53,6 +58,8 @@ pub const NEMESES: &[Nemesis] = &[
 const STORE_TIERS: &[Tier] = &[Tier::Sim, Tier::Local];
 /// Where nodes are this machine's own: clocks can be set, and links can be slow.
 const NAMESPACE_TIERS: &[Tier] = &[Tier::Sim, Tier::Local, Tier::Netns];
+/// Where nodes are real databases on this machine, whose processes and files can be reached.
+const DATABASE_TIERS: &[Tier] = &[Tier::Netns];
 /// Everywhere.
 const ALL_TIERS: &[Tier] = &[Tier::Sim, Tier::Local, Tier::Netns, Tier::Ssh];
 /// Wherever somebody is asked, even if nothing may be done to it.
@@ -157,6 +164,15 @@ mod tests {
                 let harness::Fault::Clock { offset, rate, .. } = strike.fault else { panic!("{strike:?}") };
                 assert!(offset != 0 && rate == 100, "{} {seed:?}", nemesis.name);
             }
+        }
+    }
+
+    #[test]
+    fn what_only_real_databases_bear_is_planned_for_them_alone() {
+        for nemesis in NEMESES {
+            let strikes = plan(nemesis.name, &shape(Tier::Netns), Seed(1)).expect("a known name");
+            let real_only = strikes.iter().any(|strike| strike.fault.real_only());
+            assert_eq!(real_only, nemesis.tiers == DATABASE_TIERS, "{}", nemesis.name);
         }
     }
 

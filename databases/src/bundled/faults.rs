@@ -55,6 +55,11 @@ pub fn supports(fault: &Fault) -> Result<(), Trouble> {
             "nobody operates it: only the simulator has an operator who takes nodes out and replaces their machines",
             "use --tier sim",
         )),
+        fault if fault.real_only() => Err(Trouble::new(
+            format!("\"{fault}\" cannot be done to the bundled store"),
+            "it is for real databases",
+            "use --database, or another fault",
+        )),
         _ => Ok(()),
     }
 }
@@ -88,6 +93,9 @@ impl LocalCluster {
             Fault::Partition(Cut::Links(links)) => Measure::Before(self.mesh.cut(links)),
             Fault::Partition(_) => panic!("a partition is resolved before it is injected"),
             Fault::PowerLoss(_) | Fault::Rebalance(_) => panic!("\"{fault}\" is refused before"),
+            Fault::CpuLimit { .. } | Fault::MemoryLimit { .. } | Fault::BitFlip(_) | Fault::Truncate { .. } => {
+                panic!("\"{fault}\" is refused before")
+            }
             Fault::Kill(target) => Measure::Killed(self.kill(&self.victims(target))?),
             Fault::Pause(target) => Measure::Stopped(self.pause(&self.victims(target))?),
             Fault::Clock { target, offset, rate } => {
