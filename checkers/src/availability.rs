@@ -2,7 +2,8 @@
 //!
 //! A run is told off only where there is enough to judge by: requests asked later than three election time-outs after a
 //! fault has ended, while no other fault is there, must nearly all be answered. What happens while a fault lasts is
-//! measured and never judged, because a cut or killed side cannot be served.
+//! measured and never judged, because a cut or killed side cannot be served. Whoever sits beside a node whose files were damaged is
+//! left out: it may have gone for good.
 
 use crate::{calls, script, words};
 use harness::unserved::{self, Unserved};
@@ -85,7 +86,9 @@ fn recovery(run: &Run, fault: &FaultInterval, calls: &[Call]) -> Option<Share> {
     }
     // A request that was still open when the window closed was caught by what came next and says nothing.
     let decided = |call: &&Call| calls::answer(call).is_some() || call.answered <= to;
-    Some(Share::of(calls.iter().filter(|call| from <= call.asked && call.asked < to).filter(decided)))
+    let bereft = |call: &&Call| run.damaged(run.plan.home(run.client(call.process)));
+    let asked = calls.iter().filter(|call| from <= call.asked && call.asked < to && !bereft(call));
+    Some(Share::of(asked.filter(decided)))
 }
 
 /// A run without faults: nearly all requests must be answered.
@@ -281,6 +284,8 @@ mod tests {
             format!("{struck}at 2000\ncut n2\nat 4100\n{}mend", reads(0, 20)),
             // Another fault lasts on.
             format!("at 0\ncut n2\nat 100\nkill n1\nat 1000\nmend\nat 4100\n{}mend", reads(0, 20)),
+            // A node whose files were damaged may have gone for good, and nobody else has.
+            format!("at 100\ndamage n1\nat 1000\nmend\nat 4100\n{}{}", reads(20, 0), "0: read x -> failed\n".repeat(9)),
             // Nobody expects an answer when the run heals.
             format!("{struck}at 2000\nheal\nat 4100\n{}", reads(0, 20)),
         ] {

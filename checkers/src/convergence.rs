@@ -83,13 +83,13 @@ fn digests_differ(run: &Run, digests: &BTreeMap<NodeId, (usize, u64)>) -> Option
     Some(words::violated(CONVERGENCE.name, "diverged", vec![sentence], events, table))
 }
 
-/// Held, if every node was looked at in one way or the other.
+/// Held, if every node was looked at in one way or the other. One whose files were damaged may have gone for good.
 fn unseen(run: &Run, finals: &[&Call], digests: &BTreeMap<NodeId, (usize, u64)>) -> Verdict {
     let read: BTreeSet<NodeId> = finals.iter().map(|call| home(run, call)).collect();
     let missing: Vec<String> = run
         .plan
         .node_ids()
-        .filter(|node| !read.contains(node) && !digests.contains_key(node))
+        .filter(|node| !read.contains(node) && !digests.contains_key(node) && !run.damaged(*node))
         .map(|node| node.to_string())
         .collect();
     if read.is_empty() && digests.is_empty() {
@@ -161,5 +161,7 @@ mod tests {
         };
         assert_eq!(why, "nothing is known of what n3 held when the run was over");
         assert_eq!(verdict("").word(), "unknown");
+        let damaged = "damage n3\nmend\nfinal\n0: read x -> 1\n1: read x -> 1\n2: read x -> failed";
+        assert_eq!(verdict(damaged), Verdict::Held, "it may have gone for good");
     }
 }

@@ -100,6 +100,7 @@ impl Script {
             Some(("cut", target)) => {
                 self.strike(Fault::Partition(Cut::around(&[node(target)], usize::from(NODES))));
             }
+            Some(("damage", target)) => self.strike(Fault::BitFlip(Target::Node(node(target)))),
             Some(("kill", target)) => self.strike(Fault::Kill(Target::Node(node(target)))),
             Some(("found", finding)) => {
                 let (invariant, sentence) = finding.split_once(": ").expect("invariant: sentence");

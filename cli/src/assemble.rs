@@ -202,7 +202,8 @@ pub fn check(request: &Request) -> Result<(), Usage> {
                 Tier::Ssh => "machines that are reached by SSH",
                 Tier::Url => "what runs already, which is never touched",
             };
-            let can = nemesis::NEMESES.iter().filter(|nemesis| nemesis.tiers.contains(&tier)).map(|nemesis| nemesis.name);
+            let can =
+                nemesis::NEMESES.iter().filter(|nemesis| nemesis.tiers.contains(&tier)).map(|nemesis| nemesis.name);
             let can = can.collect::<Vec<_>>().join(", ");
             return Err(Usage(format!("{part} cannot be done to {whom}; there can be {can}")));
         }

@@ -111,6 +111,21 @@ pub fn strikes(strikes: &[Strike], nodes: u8, tier: Tier) -> Result<(), Usage> {
             Fault::Bandwidth { .. } if !real(tier) => {
                 return wrong("messages of the bundled store have no size: use a delay, or --database".to_string());
             }
+            Fault::CpuLimit { percent, .. } if !(1..=99).contains(percent) => {
+                return wrong(format!("{percent} % of the time; 1 to 99 can be left to a process"));
+            }
+            Fault::CpuLimit { period, .. } if *period < MS * 10 || *period > SECOND * 60 => {
+                return wrong("a process can be stopped and continued every 10 ms to 1 minute".to_string());
+            }
+            Fault::MemoryLimit { spare, .. } if *spare > 1 << 40 => {
+                return wrong("a process can be left 1 TiB more than it has, and not more".to_string());
+            }
+            Fault::Truncate { bytes, .. } if !(1..=1 << 30).contains(bytes) => {
+                return wrong("a file can lose 1 byte to 1 GiB".to_string());
+            }
+            fault if fault.real_only() && !real(tier) => {
+                return wrong(format!("\"{fault}\" is for real databases: use --database, or another fault"));
+            }
             Fault::PowerLoss(_) if tier == Tier::Local => {
                 return wrong("a loss of power cannot be done to real processes: use --tier sim".to_string());
             }
@@ -132,7 +147,7 @@ pub fn strikes(strikes: &[Strike], nodes: u8, tier: Tier) -> Result<(), Usage> {
             }
             fault if real(tier) && !databases::real::known(fault) => {
                 return wrong(format!(
-                    "\"{fault}\" is for the bundled store; real nodes can be cut off, killed, paused, have links that lose packets, are slow or narrow, and a clock that is off, jumps or drifts"
+                    "\"{fault}\" is for the bundled store; real nodes can be cut off, killed, paused, short of processor or memory, have links that lose packets, are slow or narrow, a clock that is off, jumps or drifts, and damaged files"
                 ));
             }
             _ => {}

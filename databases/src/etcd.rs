@@ -114,6 +114,10 @@ impl System for Etcd {
         Ok(Stamp { micros: since.as_micros() as i64, grain: 1_000_000 })
     }
 
+    fn is_data(&self, path: &str) -> bool {
+        path.starts_with("etcd/member/") && !path.ends_with(".broken")
+    }
+
     fn session(&self, home: usize) -> Box<dyn Session> {
         let line = |node| Line::new(self.0.beside[home].clone(), self.0.reach(node, CLIENT));
         Box::new(Client {

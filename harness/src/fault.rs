@@ -77,6 +77,33 @@ pub enum Fault {
         /// Below the usual time of an answer.
         after: Time,
     },
+    /// The processes of a node run for a share of the time only. Lifting lets them run again.
+    CpuLimit {
+        /// Whose.
+        target: Target,
+        /// How much of each period they run, in percent.
+        percent: u32,
+        /// From one stretch of running to the next one.
+        period: Time,
+    },
+    /// What the processes of a node ask for beyond the memory that they have, and a little more, is refused. Lifting takes the limit
+    /// away, and starts again what has died of it.
+    MemoryLimit {
+        /// Whose.
+        target: Target,
+        /// How much more each of them may have than it has, in bytes.
+        spare: u64,
+    },
+    /// A node is killed, one bit of its data on disk is turned over, and it is started again. Where it cannot live with that, lifting
+    /// turns the bit back and starts it once more; else what is damaged stays so.
+    BitFlip(Target),
+    /// The same with a file that has lost its end.
+    Truncate {
+        /// Whose.
+        target: Target,
+        /// How many bytes are lost of what was written.
+        bytes: u64,
+    },
     /// Does nothing, and so can never be effective: what the harness's own tests strike with.
     Nothing,
 }
@@ -225,6 +252,10 @@ impl Fault {
             Fault::Delay { .. } => "delay",
             Fault::Bandwidth { .. } => "bandwidth",
             Fault::Retry { .. } => "retry",
+            Fault::CpuLimit { .. } => "cpu-limit",
+            Fault::MemoryLimit { .. } => "memory-limit",
+            Fault::BitFlip(_) => "bit-flip",
+            Fault::Truncate { .. } => "truncate",
             Fault::Nothing => "nothing",
         }
     }
@@ -242,10 +273,23 @@ impl Fault {
     pub fn target(&self) -> Option<&Target> {
         match self {
             Fault::Kill(target) | Fault::PowerLoss(target) | Fault::Pause(target) => Some(target),
-            Fault::Wipe(target) | Fault::Rebalance(target) => Some(target),
+            Fault::Wipe(target) | Fault::Rebalance(target) | Fault::BitFlip(target) => Some(target),
             Fault::Clock { target, .. } | Fault::SlowDisk { target, .. } => Some(target),
             Fault::Delay { target, .. } | Fault::Bandwidth { target, .. } => Some(target),
+            Fault::CpuLimit { target, .. } | Fault::MemoryLimit { target, .. } => Some(target),
+            Fault::Truncate { target, .. } => Some(target),
             Fault::Partition(_) | Fault::Links { .. } | Fault::Retry { .. } | Fault::Nothing => None,
+        }
+    }
+}
+
+impl Fault {
+    /// Whether it is done to real databases alone: the bundled store's messages have no size, and its nodes have no processes, or no
+    /// files, that it could be done to.
+    pub fn real_only(&self) -> bool {
+        match self {
+            Fault::Bandwidth { .. } | Fault::CpuLimit { .. } | Fault::MemoryLimit { .. } => true,
+            fault => matches!(fault, Fault::BitFlip(_) | Fault::Truncate { .. }),
         }
     }
 }
@@ -300,6 +344,14 @@ impl fmt::Display for Fault {
             Fault::Delay { target, by } => write!(f, "delay the links of {target} by {by}"),
             Fault::Bandwidth { target, rate } => write!(f, "narrow the links of {target} to {rate} bytes a second"),
             Fault::Retry { after } => write!(f, "let clients ask again after {after}"),
+            Fault::CpuLimit { target, percent, period } => {
+                write!(f, "let {target} run for {percent} % of every {period}")
+            }
+            Fault::MemoryLimit { target, spare } => {
+                write!(f, "give {target} no more memory than it has and {} KiB", spare / 1024)
+            }
+            Fault::BitFlip(target) => write!(f, "turn over a bit on the disk of {target}"),
+            Fault::Truncate { target, bytes } => write!(f, "cut {bytes} bytes off a file of {target}"),
             Fault::Nothing => write!(f, "nothing"),
         }
     }

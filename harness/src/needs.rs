@@ -36,22 +36,33 @@ pub fn hopeful(plan: &Plan, fault: &Fault) -> usize {
 
 /// True if a client beside `home` may hope that its writes are answered while this resolved fault lasts.
 pub fn served(needs: Needs, home: NodeId, fault: &Fault) -> bool {
+    match (silent(fault), needs) {
+        (Some(Target::All), _) | (Some(_), Needs::Everybody) => return false,
+        (Some(silent), Needs::Node(node)) => return *silent != Target::Node(node),
+        (_, Needs::WhoeverIsLeft) => return true,
+        (None, _) => {}
+    }
     match (fault, needs) {
-        (Fault::Kill(Target::All) | Fault::PowerLoss(Target::All) | Fault::Pause(Target::All), _) => false,
-        (_, Needs::WhoeverIsLeft) => true,
-        (Fault::Kill(down) | Fault::PowerLoss(down) | Fault::Pause(down), Needs::Node(node)) => {
-            *down != Target::Node(node)
-        }
-        (Fault::Kill(_) | Fault::PowerLoss(_) | Fault::Pause(_), Needs::Everybody) => false,
         (Fault::Partition(Cut::Links(links)), Needs::Node(node)) => {
             !links.contains(&(home, node)) && !links.contains(&(node, home))
         }
-        // What is late by more than a client's patience stops whoever waits for all.
+        // What is late by more than a client's patience stops whoever waits for all. Late links are those between nodes.
         (Fault::Partition(_) | Fault::Delay { .. } | Fault::Bandwidth { .. }, Needs::Everybody) => false,
-        // A wiped node is back at once, and late links are those between nodes.
-        (Fault::Wipe(_) | Fault::Rebalance(_) | Fault::Delay { .. } | Fault::Bandwidth { .. }, _) => true,
-        (Fault::Partition(_) | Fault::Clock { .. } | Fault::SlowDisk { .. } | Fault::Links { .. }, _)
-        | (Fault::Retry { .. } | Fault::Nothing, _) => true,
+        _ => true,
+    }
+}
+
+/// Whom a fault silences, or may silence: who is short of something, or comes back with what is damaged, may serve and may not.
+fn silent(fault: &Fault) -> Option<&Target> {
+    match fault {
+        Fault::Kill(target) | Fault::PowerLoss(target) | Fault::Pause(target) | Fault::BitFlip(target) => Some(target),
+        Fault::CpuLimit { target, .. } | Fault::MemoryLimit { target, .. } | Fault::Truncate { target, .. } => {
+            Some(target)
+        }
+        // A wiped node is back at once.
+        Fault::Wipe(_) | Fault::Rebalance(_) | Fault::Clock { .. } | Fault::SlowDisk { .. } => None,
+        Fault::Partition(_) | Fault::Links { .. } | Fault::Delay { .. } | Fault::Bandwidth { .. } => None,
+        Fault::Retry { .. } | Fault::Nothing => None,
     }
 }
 
@@ -100,6 +111,9 @@ mod tests {
             (cut(&[NodeId(4)]), 10, 8, 0),
             (mute, 10, 2, 0),
             (slow, 10, 10, 10),
+            (Fault::CpuLimit { target: first.clone(), percent: 10, period: SECOND }, 10, 0, 0),
+            (Fault::BitFlip(Target::Node(NodeId(3))), 10, 10, 0),
+            (Fault::MemoryLimit { target: Target::All, spare: 1 }, 0, 0, 0),
         ] {
             let hopeful = |needs| hopeful(&plan(needs), &fault);
             let seen = [Needs::WhoeverIsLeft, Needs::Node(NodeId(0)), Needs::Everybody].map(hopeful);

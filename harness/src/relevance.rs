@@ -159,7 +159,13 @@ impl Seen {
                 side.dedup();
                 self.came(before, if nodes.is_empty() { &side } else { &nodes }, two_way && succeeded)
             }
-            Fault::Delay { .. } | Fault::Bandwidth { .. } => self.came(before, &nodes, false),
+            Fault::Delay { .. } | Fault::Bandwidth { .. } | Fault::CpuLimit { .. } | Fault::MemoryLimit { .. } => {
+                self.came(before, &nodes, false)
+            }
+            Fault::BitFlip(_) | Fault::Truncate { .. } => {
+                let answered = self.sum(before, &nodes, |met| met.answered);
+                (Some(answered > 0), format!("it answered {answered} requests since"))
+            }
             Fault::Clock { .. } => {
                 let answered = self.sum(before, &nodes, |met| met.answered);
                 (Some(answered > 0), format!("{answered} requests were answered by such a clock"))

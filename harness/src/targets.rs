@@ -35,6 +35,12 @@ pub fn resolve(fault: &Fault, scene: &Scene, rng: &mut Rng) -> Fault {
         }
         Fault::SlowDisk { target, by } => Fault::SlowDisk { target: node(target), by: *by },
         Fault::Wipe(target) => Fault::Wipe(node(target)),
+        Fault::CpuLimit { target, percent, period } => {
+            Fault::CpuLimit { target: node(target), percent: *percent, period: *period }
+        }
+        Fault::MemoryLimit { target, spare } => Fault::MemoryLimit { target: node(target), spare: *spare },
+        Fault::BitFlip(target) => Fault::BitFlip(node(target)),
+        Fault::Truncate { target, bytes } => Fault::Truncate { target: node(target), bytes: *bytes },
         Fault::Rebalance(target) => Fault::Rebalance(node(target)),
         Fault::Delay { target, by } => Fault::Delay { target: node(target), by: *by },
         Fault::Bandwidth { target, rate } => Fault::Bandwidth { target: node(target), rate: *rate },

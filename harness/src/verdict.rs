@@ -1,7 +1,9 @@
 //! What checkers decide, how sure they are, and how many decisions become one.
 
 use crate::anomaly::Anomaly;
+use crate::fault::Fault;
 use crate::history::{FaultInterval, History, Phase, ProcessId, What};
+use crate::node::NodeId;
 use crate::plan::{ClientId, Plan};
 use crate::time::Time;
 use serde::{Deserialize, Serialize};
@@ -29,6 +31,12 @@ impl Run {
         let healed = history.events.get(history.phase(Phase::Heal)).map(|event| event.time);
         let interrupted = finals == history.events.len() || healed.is_none_or(|healed| healed < plan.time);
         Run { plan, history, faults, interrupted, finals }
+    }
+    /// Whether a node's files were damaged: it may have gone for good, which says nothing about all the others.
+    pub fn damaged(&self, node: NodeId) -> bool {
+        let damage = |fault: &Fault| matches!(fault, Fault::BitFlip(_) | Fault::Truncate { .. });
+        let nodes = usize::from(self.plan.nodes);
+        self.faults.iter().any(|fault| damage(&fault.fault) && fault.fault.nodes(nodes).contains(&node))
     }
     /// The client behind a process.
     pub fn client(&self, process: ProcessId) -> ClientId {

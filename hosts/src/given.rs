@@ -41,6 +41,9 @@ impl Given {
             kill: not_ours(),
             pause: not_ours(),
             clock: not_ours(),
+            cpu: not_ours(),
+            memory: not_ours(),
+            files: not_ours(),
         };
         Given { addresses, abilities }
     }

@@ -4,6 +4,8 @@
 //! been reaped, a cut counts the packets that it dropped.
 
 use crate::error::{Error, Result};
+use crate::memory::Limited;
+use crate::throttle::Share;
 use std::ffi::OsString;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpStream};
@@ -79,11 +81,17 @@ pub struct Abilities {
     pub pause: Ability,
     /// A daemon's clock on the wall may be wrong, and no other one with it.
     pub clock: Ability,
+    /// A daemon may be let run for a share of the time.
+    pub cpu: Ability,
+    /// The memory of a daemon's processes may be limited.
+    pub memory: Ability,
+    /// A node's files may be damaged: they are on this machine.
+    pub files: Ability,
 }
 
 impl Abilities {
     /// Each with its name, for printing.
-    pub fn each(&self) -> [(&'static str, &Ability); 7] {
+    pub fn each(&self) -> [(&'static str, &Ability); 10] {
         [
             ("cut", &self.cut),
             ("one-way", &self.one_way),
@@ -92,6 +100,9 @@ impl Abilities {
             ("kill", &self.kill),
             ("pause", &self.pause),
             ("clock", &self.clock),
+            ("cpu-limit", &self.cpu),
+            ("memory-limit", &self.memory),
+            ("files", &self.files),
         ]
     }
 }
@@ -194,6 +205,28 @@ pub trait Host: Send {
     /// much already are not touched, those that are wrong otherwise run on, others are stopped for some milliseconds. Returns how many processes read back as wished. What
     /// they fork inherits it; a process that begins another program has a right clock, until this is called again.
     fn skew(&mut self, node: usize, daemon: &str, offset: i64) -> Result<usize>;
+    /// Lets each of its processes, and what they fork, run for this share of the time only, until this is called again; `None` for all
+    /// of it. A pause holds it all the same. False if it was not running. A daemon that is started again is not held.
+    fn throttle(&mut self, node: usize, daemon: &str, share: Option<Share>) -> Result<bool> {
+        let _ = (node, daemon, share);
+        Err(self.cannot("limit a daemon's processor"))
+    }
+    /// For how long [`Host::throttle`] has held daemons of this name so far, each time with all of its processes stopped.
+    fn held(&self, _node: usize, _daemon: &str) -> Duration {
+        Duration::ZERO
+    }
+    /// Lets each of its processes have so many bytes of memory more than it has; `None` for as many as before. Those that are limited
+    /// already are left alone. Returns those that read back as limited. What they fork inherits it; a daemon that is started again
+    /// is not limited.
+    fn limit_memory(&mut self, node: usize, daemon: &str, spare: Option<u64>) -> Result<Vec<Limited>> {
+        let _ = (node, daemon, spare);
+        Err(self.cannot("limit a daemon's memory"))
+    }
+    /// What is said where there is no way to do something.
+    fn cannot(&self, what: &str) -> Error {
+        let why = format!("a host of the kind {} has no way to", self.kind());
+        Error::new(format!("cannot {what}"), why, "use --tier netns or local")
+    }
     /// Where the daemon's standard output and error go. Beside the data directory, not in it, and removed by [`Host::close`].
     fn log(&self, node: usize, daemon: &str) -> PathBuf;
 

@@ -6,10 +6,12 @@
 
 pub mod child;
 mod clock;
+pub mod damage;
 pub mod error;
 mod given;
 pub mod host;
 pub mod local;
+mod memory;
 pub mod netns;
 pub mod probe;
 pub mod process;
@@ -17,11 +19,14 @@ pub mod registry;
 mod service;
 #[cfg(feature = "ssh")]
 pub mod ssh;
+mod throttle;
 mod tool;
 
 pub use child::{Child, Nursery};
 pub use error::{Error, Result};
 pub use given::{Given, addresses};
 pub use host::{Abilities, Ability, Daemon, Dialer, Endpoint, Host, Slow, Slowed, Stopped, end_command};
+pub use memory::Limited;
 pub use probe::{Finding, probe};
 pub use process::State;
+pub use throttle::Share;

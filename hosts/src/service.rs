@@ -1,12 +1,16 @@
-//! A daemon with all that it has forked: stopped, killed, paused, its clock moved; each is read back from the kernel.
+//! A daemon with all that it has forked: stopped, killed, paused, its clock moved, its processor and memory limited; each is read back
+//! from the kernel.
 
 use crate::clock::{self, Clock};
 use crate::error::{Error, Result, machine};
 use crate::host::Stopped;
+use crate::memory::{self, Limited};
 use crate::process::{self, State};
+use crate::throttle::{Share, Tally, Throttle};
 use rustix::process::Signal;
 use std::path::PathBuf;
 use std::process::Child;
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -19,6 +23,17 @@ pub(crate) const MOMENT: Duration = Duration::from_millis(1);
 pub(crate) struct Service {
     /// Ends when the daemon has ended and all that it has forked is reaped.
     child: Child,
+    family: Arc<Family>,
+    /// What holds it for a share of the time.
+    throttle: Option<Throttle>,
+    /// Its limit for memory before another one was set.
+    unlimited: Option<Option<u64>>,
+}
+
+/// What belongs to a daemon. Only to be asked while the child is not reaped.
+#[derive(Debug)]
+pub(crate) struct Family {
+    child: u32,
     held: Held,
 }
 
@@ -31,30 +46,53 @@ pub(crate) enum Held {
     Keeper,
 }
 
-impl Service {
-    /// What this child holds.
-    pub fn new(child: Child, held: Held) -> Service {
-        Service { child, held }
-    }
-
-    /// Whether it has not ended yet.
-    pub fn alive(&mut self) -> Result<bool> {
-        Ok(self.child.try_wait().map_err(machine("cannot wait for a process"))?.is_none())
-    }
-
+impl Family {
     /// The numbers of its processes, without those of ours that hold them.
     pub fn pids(&self) -> Vec<u32> {
         match &self.held {
             Held::Namespace { init, .. } => process::all().filter(|pid| pid != init && self.holds(*pid)).collect(),
-            Held::Keeper => process::below(self.child.id()),
+            Held::Keeper => process::below(self.child),
         }
     }
 
     fn holds(&self, pid: u32) -> bool {
         match &self.held {
             Held::Namespace { name, .. } => process::namespace(pid, "pid").as_ref() == Some(name),
-            Held::Keeper => process::is_below(pid, self.child.id()),
+            Held::Keeper => process::is_below(pid, self.child),
         }
+    }
+
+    /// Sends a signal to those of these processes that still belong to it.
+    pub fn signal(&self, pids: &[u32], signal: Signal) -> Result<()> {
+        for pid in pids {
+            let sent = process::signal_if(*pid, signal, |pid| self.holds(pid));
+            sent.map_err(machine(format!("cannot send {signal:?} to process {pid}")))?;
+        }
+        Ok(())
+    }
+}
+
+impl Service {
+    /// What this child holds.
+    pub fn new(child: Child, held: Held) -> Service {
+        let family = Arc::new(Family { child: child.id(), held });
+        Service { child, family, throttle: None, unlimited: None }
+    }
+
+    /// Whether it has not ended yet.
+    pub fn alive(&mut self) -> Result<bool> {
+        let child = &mut self.child;
+        let mut look = || child.try_wait().map(|ended| ended.is_none());
+        let alive = match &self.throttle {
+            Some(throttle) => throttle.beside(look),
+            None => look(),
+        };
+        alive.map_err(machine("cannot wait for a process"))
+    }
+
+    /// The numbers of its processes, without those of ours that hold them.
+    pub fn pids(&self) -> Vec<u32> {
+        self.family.pids()
     }
 
     /// Kills all of them, and waits until all are reaped. Returns how long that took; `None` if it had ended before.
@@ -64,14 +102,14 @@ impl Service {
         }
         let began = Instant::now();
         while self.alive()? && began.elapsed() < PATIENCE {
-            match &self.held {
+            match &self.family.held {
                 // With the first process of a namespace the kernel kills all others.
                 Held::Namespace { init, .. } => {
-                    let sent = process::signal_if(*init, Signal::KILL, |pid| self.holds(pid));
+                    let sent = process::signal_if(*init, Signal::KILL, |pid| self.family.holds(pid));
                     sent.map_err(machine("cannot kill a daemon"))?;
                 }
                 // Whoever was forked meanwhile is hit in the next round; the keeper ends when nobody is left.
-                Held::Keeper => self.signal(&self.pids(), Signal::KILL)?,
+                Held::Keeper => self.family.signal(&self.pids(), Signal::KILL)?,
             }
             thread::sleep(MOMENT);
         }
@@ -92,7 +130,7 @@ impl Service {
         }
         // Those that are paused hear of it when they go on.
         for signal in [Signal::TERM, Signal::CONT] {
-            self.signal(&self.pids(), signal)?;
+            self.family.signal(&self.pids(), signal)?;
         }
         self.wait(patience)?;
         Ok(if self.kill()?.is_some() { Stopped::Forced } else { Stopped::Asked })
@@ -100,6 +138,9 @@ impl Service {
 
     /// `SIGSTOP`, until every thread of every process shows as stopped, twice in a row: then nobody is left who could fork another one.
     pub fn pause(&mut self) -> Result<bool> {
+        if let Some(throttle) = &self.throttle {
+            throttle.pause(true);
+        }
         let mut quiet = 0;
         self.turn(Signal::STOP, move |awake, all| {
             quiet = if all > 0 && awake.is_empty() { quiet + 1 } else { 0 };
@@ -107,10 +148,61 @@ impl Service {
         })
     }
 
-    /// `SIGCONT`, until no process shows as stopped.
+    /// `SIGCONT`, until no process shows as stopped. Whoever is throttled goes on being that.
     pub fn resume(&mut self) -> Result<bool> {
+        if let Some(throttle) = &self.throttle {
+            throttle.pause(false);
+            return throttle.beside(|| self.family.signal(&self.pids(), Signal::CONT).map(|()| true)).and(self.alive());
+        }
         let mut told = false;
         self.turn(Signal::CONT, move |awake, all| std::mem::replace(&mut told, true) && awake.len() == all)
+    }
+
+    /// Lets it run for a share of the time only, and counts in `tally` for how long it was held; or all the time. False if it has ended.
+    pub fn throttle(&mut self, share: Option<Share>, tally: Tally) -> Result<bool> {
+        if self.throttle.as_ref().map(Throttle::share) == share {
+            return self.alive();
+        }
+        let stopped = || self.pids().iter().all(|pid| process::state(*pid) == State::Stopped);
+        let paused = self.throttle.as_ref().map_or_else(stopped, Throttle::paused);
+        // The thread of one that ends leaves the daemon as it happens to be.
+        self.throttle = None;
+        match share {
+            _ if !self.alive()? => Ok(false),
+            Some(share) => {
+                self.throttle = Some(Throttle::start(self.family.clone(), share, tally, paused)?);
+                Ok(true)
+            }
+            None if paused => self.pause(),
+            None => self.resume(),
+        }
+    }
+
+    /// Lets each of its processes have so many bytes more than it has, or as many as before. Those that are limited already are left
+    /// alone. Returns those that read back as limited.
+    pub fn limit_memory(&mut self, spare: Option<u64>) -> Result<Vec<Limited>> {
+        let failed = |pid: u32| machine(format!("cannot limit the memory of process {pid}"));
+        let mut limited = Vec::new();
+        for pid in self.pids() {
+            let now = (memory::data(pid), memory::limit(pid));
+            // Who has ended meanwhile has none.
+            let (Ok(had), Ok(before)) = now else { continue };
+            let unlimited = *self.unlimited.get_or_insert(before);
+            match spare {
+                Some(spare) if before == unlimited => {
+                    let soft = [Some(had + spare), unlimited].into_iter().flatten().min();
+                    memory::set(pid, soft).map_err(failed(pid))?;
+                }
+                None if before != unlimited => memory::set(pid, unlimited).map_err(failed(pid))?,
+                _ => {}
+            }
+            let read = memory::limit(pid).unwrap_or(unlimited).filter(|_| spare.is_some());
+            limited.extend(read.map(|may_have| Limited { pid, had, may_have }));
+        }
+        if spare.is_none() {
+            self.unlimited = None;
+        }
+        Ok(limited)
     }
 
     /// Makes the clock of each of its processes wrong by so many microseconds. Those that are already are left alone; those that are
@@ -125,7 +217,8 @@ impl Service {
         let untold = |pid: &&u32| wrong(pid) && !clock.change(**pid, offset).unwrap_or(false);
         if pids.iter().filter(untold).count() > 0 {
             // Whoever paused it wants it paused afterwards.
-            let paused = pids.iter().all(|pid| process::state(*pid) == State::Stopped);
+            let stopped = || pids.iter().all(|pid| process::state(*pid) == State::Stopped);
+            let paused = self.throttle.as_ref().map_or_else(stopped, Throttle::paused);
             let set = self.stop_outside(paused).and_then(|()| {
                 let set = self.pids().into_iter().filter(wrong).try_for_each(|pid| clock.set(pid, offset));
                 set.map_err(|error| failed(error.to_string()))
@@ -164,7 +257,7 @@ impl Service {
             if done(&awake, pids.len()) {
                 return Ok(true);
             }
-            self.signal(if signal == Signal::STOP { &awake } else { &stopped }, signal)?;
+            self.family.signal(if signal == Signal::STOP { &awake } else { &stopped }, signal)?;
             if began.elapsed() > PATIENCE {
                 return Err(Error::new(
                     "a daemon does not do as it is told",
@@ -175,14 +268,6 @@ impl Service {
             thread::sleep(MOMENT);
         }
         Ok(false)
-    }
-
-    fn signal(&self, pids: &[u32], signal: Signal) -> Result<()> {
-        for pid in pids {
-            let sent = process::signal_if(*pid, signal, |pid| self.holds(pid));
-            sent.map_err(machine(format!("cannot send {signal:?} to process {pid}")))?;
-        }
-        Ok(())
     }
 
     fn wait(&mut self, patience: Duration) -> Result<()> {

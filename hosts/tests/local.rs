@@ -332,7 +332,7 @@ fn nobody_outlives_a_controller_that_is_killed_and_gc_removes_its_files() {
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let told = lines.find_map(|line| line.unwrap().split_once("up with ").map(|(_, pids)| pids.to_string())).unwrap();
     let pids: Vec<u32> = told.split_whitespace().map(|pid| pid.parse().unwrap()).collect();
-    assert!(pids.len() == 3 && pids.iter().all(|pid| process::state(*pid) != State::Gone), "{pids:?}");
+    assert!(pids.len() == 4 && pids.iter().all(|pid| process::state(*pid) != State::Gone), "{pids:?}");
     assert_eq!(hosts::registry::gc(state.path()).unwrap(), [""; 0], "it lives");
     child.kill().unwrap();
     child.wait().unwrap();

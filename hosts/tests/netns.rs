@@ -338,9 +338,9 @@ fn what_goes_wrong_on_a_node_is_told() {
     assert_eq!(host.run(0, &["sh", "-c", "exit 3"], LONG).unwrap().status.code(), Some(3));
     let error = host.run(0, &["sleep", "600"], SHORT).unwrap_err();
     assert!(error.what.contains("was killed"), "{error}");
-    if host.start(0, &Daemon::new("nobody", "no-such-program", [""; 0])).is_ok() {
-        eventually("it has ended", || !host.alive(0, "nobody").unwrap());
-    }
+    host.start(0, &Daemon::new("nobody", "no-such-program", [""; 0])).unwrap();
+    eventually("it has ended", || !host.alive(0, "nobody").unwrap());
+    assert!(host.pids(0, "nobody").unwrap().is_empty() && host.kill(0, "nobody").unwrap().is_none());
     assert!(fs::read_to_string(host.log(0, "nobody")).unwrap().contains("no-such-program"));
     assert!(host.start(0, &Daemon::new("../x", "true", [""; 0])).is_err());
     let dialer = host.dialer(Clients);

@@ -1,7 +1,7 @@
-//! Disks that lose what was not synced, and disks that are slow.
+//! Disks that lose what was not synced, disks that are slow, and disks that damage what they keep.
 
-use crate::STORE_TIERS;
 use crate::rounds::{LONG, LONGER, Round, rounds};
+use crate::{DATABASE_TIERS, STORE_TIERS};
 use harness::simulator::WROTE;
 use harness::{Fault, MS, Nemesis, Rng, Shape, Strike, Target, Tier, Time, When};
 
@@ -46,6 +46,34 @@ pub const SLOW_DISK: Nemesis = Nemesis {
     },
     tiers: STORE_TIERS,
 };
+
+/// What a disk gives back is not what was written. Of all nodes the same one is hit each time, so that most copies stay good.
+pub const BIT_FLIP: Nemesis = Nemesis {
+    name: "bit-flip",
+    about: "a follower is killed, one bit of its files turned over, and it is started again (real databases only)",
+    plan: |shape, rng| {
+        rounds(shape, rng, LONG).into_iter().map(|round| round.strike(Fault::BitFlip(Target::Follower))).collect()
+    },
+    tiers: DATABASE_TIERS,
+};
+
+/// A file without its end.
+pub const TRUNCATE: Nemesis = Nemesis {
+    name: "truncate",
+    about: "a follower is killed, the last bytes of one of its files are cut off, and it is started again (real databases only)",
+    plan: |shape, rng| {
+        let rounds = rounds(shape, rng, LONG).into_iter();
+        let cut = |round: Round| {
+            let bytes = 1 + rng.below(MOST_BYTES);
+            round.strike(Fault::Truncate { target: Target::Follower, bytes })
+        };
+        rounds.map(cut).collect()
+    },
+    tiers: DATABASE_TIERS,
+};
+
+/// A few records of a log.
+const MOST_BYTES: u64 = 400;
 
 fn each_at_a_write(shape: &Shape, rng: &mut Rng, target: Target) -> Vec<Strike> {
     let rounds = rounds(shape, rng, LONG).into_iter();

@@ -8,6 +8,7 @@ mod members;
 mod mixed;
 mod partitions;
 mod processes;
+mod resources;
 mod rounds;
 
 use harness::{Nemesis, Seed, Shape, Strike, Tier};
@@ -50,6 +51,10 @@ pub const NEMESES: &[Nemesis] = &[
     links::DUPLICATE,
     links::RETRY,
     links::LOSS,
+    resources::CPU_LIMIT,
+    resources::MEMORY_LIMIT,
+    disks::BIT_FLIP,
+    disks::TRUNCATE,
     mixed::MIXED,
     NOTHING,
 ];
@@ -60,6 +65,8 @@ const STORE_TIERS: &[Tier] = &[Tier::Sim, Tier::Local];
 const NAMESPACE_TIERS: &[Tier] = &[Tier::Sim, Tier::Local, Tier::Netns];
 /// Where what passes between nodes are packets of this machine, which have a size.
 const SWITCH_TIERS: &[Tier] = &[Tier::Netns];
+/// Where nodes are real databases on this machine, whose processes and files can be reached.
+const DATABASE_TIERS: &[Tier] = &[Tier::Netns];
 /// Everywhere.
 const ALL_TIERS: &[Tier] = &[Tier::Sim, Tier::Local, Tier::Netns, Tier::Ssh];
 /// Wherever somebody is asked, even if nothing may be done to it.
@@ -168,6 +175,15 @@ mod tests {
                 let harness::Fault::Clock { offset, rate, motion, .. } = strike.fault else { panic!("{strike:?}") };
                 assert!(motion.moved(offset, SECOND) != 0 && rate == 100, "{} {seed:?}", nemesis.name);
             }
+        }
+    }
+
+    #[test]
+    fn what_only_real_databases_bear_is_planned_for_them_alone() {
+        for nemesis in NEMESES {
+            let strikes = plan(nemesis.name, &shape(Tier::Netns), Seed(1)).expect("a known name");
+            let real_only = strikes.iter().any(|strike| strike.fault.real_only());
+            assert_eq!(real_only, nemesis.tiers == DATABASE_TIERS, "{}", nemesis.name);
         }
     }
 

@@ -101,7 +101,7 @@ fn a_fault_that_nobody_can_do_to_it_is_refused_before_anything_is_started() {
             "run --database etcd --plan wipe.json",
             "strike 1 cannot be done: \"wipe the disk of n1\" is for the bundled store",
         ),
-        ("run --database etcd --nemesis duplicate", "reorder and clocks"),
+        ("run --database etcd --nemesis duplicate", "reorder, clocks"),
         ("run --database etcd --plan twice.json", "TCP hides from real nodes what comes twice"),
         ("run --database etcd --plan narrowest.json", "a link of 99 bytes a second; 100 to 10000000 can be set"),
         ("run --design raft --plan narrow.json", "messages of the bundled store have no size"),

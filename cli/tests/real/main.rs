@@ -5,9 +5,11 @@
 #[path = "../binary/mod.rs"]
 mod binary;
 mod clocks;
+mod damage;
 mod ends;
 mod etcd;
 mod galera;
+mod limits;
 mod ordinary;
 mod own;
 mod places;

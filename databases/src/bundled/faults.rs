@@ -55,10 +55,10 @@ pub fn supports(fault: &Fault) -> Result<(), Trouble> {
             "nobody operates it: only the simulator has an operator who takes nodes out and replaces their machines",
             "use --tier sim",
         )),
-        Fault::Bandwidth { .. } => Err(Trouble::new(
-            "links between the bundled store's processes cannot be narrow",
-            "their messages have no size",
-            "use \"delay\", or a real database",
+        fault if fault.real_only() => Err(Trouble::new(
+            format!("\"{fault}\" cannot be done to the bundled store"),
+            "it is for real databases",
+            "use --database, or another fault",
         )),
         _ => Ok(()),
     }
@@ -93,6 +93,9 @@ impl LocalCluster {
             Fault::Partition(Cut::Links(links)) => Measure::Before(self.mesh.cut(links)),
             Fault::Partition(_) => panic!("a partition is resolved before it is injected"),
             Fault::PowerLoss(_) | Fault::Rebalance(_) | Fault::Bandwidth { .. } => {
+                panic!("\"{fault}\" is refused before")
+            }
+            Fault::CpuLimit { .. } | Fault::MemoryLimit { .. } | Fault::BitFlip(_) | Fault::Truncate { .. } => {
                 panic!("\"{fault}\" is refused before")
             }
             Fault::Kill(target) => Measure::Killed(self.kill(&self.victims(target))?),

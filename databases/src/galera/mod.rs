@@ -143,6 +143,10 @@ impl System for Galera {
         Ok(Stamp { micros, grain: 1 })
     }
 
+    fn is_data(&self, path: &str) -> bool {
+        path.starts_with("mysql/data/ib") || path.starts_with("mysql/data/perjury/")
+    }
+
     fn session(&self, home: usize) -> Box<dyn Session> {
         Box::new(session::Client::new(&self.0, home))
     }

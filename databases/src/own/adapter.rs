@@ -75,6 +75,9 @@ impl System for Adapted {
     fn logs(&self, node: usize) -> Vec<PathBuf> {
         self.system.logs(node)
     }
+    fn is_data(&self, path: &str) -> bool {
+        self.system.is_data(path)
+    }
     fn session(&self, home: usize) -> Box<dyn Session> {
         let mut env = self.env.clone();
         env.push(("PERJURY_HOME".to_string(), (home + 1).to_string()));

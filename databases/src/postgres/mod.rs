@@ -145,6 +145,10 @@ impl System for Postgres {
         Ok(Stamp { micros: old.min(new), grain: (new - old).abs() + 1 })
     }
 
+    fn is_data(&self, path: &str) -> bool {
+        ["base/", "pg_wal/", "pg_xact/"].iter().any(|part| path.starts_with(&format!("postgres/data/{part}")))
+    }
+
     fn session(&self, home: usize) -> Box<dyn Session> {
         Box::new(session::Client::new(&self.setup, home))
     }

@@ -2,6 +2,8 @@
 //! have threads of their own and send what they see through one channel.
 
 use super::clients::Clients;
+use super::damage::present;
+use super::excused::Excused;
 use super::faults::{Injected, supports};
 use super::watch::{Log, Watch};
 use super::{Setup, Subject, System};
@@ -12,7 +14,7 @@ use harness::{
     Cluster, Fault, MS, NodeId, Op, Outcome, Plan, ProcessId, Reply, RequestId, Rng, Time, Trouble, View, fault,
 };
 use hosts::{Endpoint, Host};
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
@@ -52,6 +54,11 @@ pub struct RealCluster {
     /// How many faults keep each node down, and how many keep it stopped.
     pub(super) down: Vec<u32>,
     pub(super) stopped: Vec<u32>,
+    pub(super) excused: Vec<Excused>,
+    /// The files that each node had before its daemons began.
+    pub(super) prepared: Vec<BTreeSet<PathBuf>>,
+    /// What damage is drawn from.
+    pub(super) damages: Rng,
     pub(super) seen: Seen,
     /// Each client's request: its number within the process.
     asked: Vec<(ProcessId, u32)>,
@@ -84,6 +91,9 @@ pub fn start(plan: &Plan, subject: &Subject, mut host: Box<dyn Host>, dir: &Path
         let unprepared =
             |error| Trouble::new(format!("{} cannot be prepared", NodeId(node as u8)), error, "see: perjury doctor");
         system.prepare(node).map_err(unprepared)?;
+    }
+    let prepared = present(&*host);
+    for node in 0..nodes {
         for daemon in system.daemons(node) {
             host.start(node, &daemon).map_err(trouble)?;
         }
@@ -109,6 +119,9 @@ pub fn start(plan: &Plan, subject: &Subject, mut host: Box<dyn Host>, dir: &Path
         views: vec![None; nodes],
         down: vec![0; nodes],
         stopped: vec![0; nodes],
+        excused: (0..nodes).map(|_| Excused::default()).collect(),
+        prepared,
+        damages: plan.seed.stream("damage"),
         seen: Seen::new(plan.nodes, plan.clients),
         asked: (0..plan.clients).map(|client| (ProcessId(client), 0)).collect(),
         open: vec![None; plan.clients as usize],
@@ -192,6 +205,7 @@ impl RealCluster {
                 }
                 // What a database says of its leader and term was not read in one moment, so nothing is concluded from it.
             }
+            Event::GaveUp(node, line) if self.excuses(node) => self.excused[node.index()].said.push(line),
             Event::GaveUp(node, line) => self.gave_up(node, format!("its log says: {line}")),
             Event::Trouble(trouble) => self.trouble = Some(trouble),
         }
@@ -209,7 +223,12 @@ impl RealCluster {
                 continue;
             }
             for daemon in self.system.daemons(node) {
-                if !self.host.alive(node, &daemon.name).map_err(trouble)? {
+                if self.host.alive(node, &daemon.name).map_err(trouble)? {
+                    continue;
+                }
+                if self.excuses(NodeId(node as u8)) {
+                    self.note_the_end(node, daemon.name);
+                } else {
                     self.gave_up(NodeId(node as u8), format!("{} ended by itself", daemon.name));
                     self.host.start(node, &daemon).map_err(trouble)?;
                 }
@@ -217,7 +236,7 @@ impl RealCluster {
         }
         self.keep_clocks_wrong();
         self.look_at_clocks();
-        Ok(())
+        self.keep_held()
     }
 
     /// Between two heartbeats.

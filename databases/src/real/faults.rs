@@ -2,6 +2,8 @@
 
 use super::clocks::Told;
 use super::cluster::{RealCluster, trouble};
+use super::damage::Damaged;
+use super::limits::{Held, Short};
 use super::links::on_links;
 use harness::cluster::FaultId;
 use harness::fault::Effect;
@@ -33,6 +35,12 @@ pub(super) enum Measure {
     Stopped(Vec<NodeId>),
     /// Nodes that told a wrong time, as they should, and by how much.
     Clocks(Told),
+    /// Daemons that run for a share of the time, and for how long each had been held before.
+    Held(Vec<Held>),
+    /// Daemons whose memory is limited.
+    Short(Vec<Short>),
+    /// Files that were damaged.
+    Damaged(Vec<Damaged>),
     Nothing,
 }
 
@@ -54,6 +62,9 @@ fn needed(fault: &Fault) -> Option<Vec<Needed>> {
         Fault::Links { duplicate: 0, loss: 0, .. } | Fault::Delay { .. } => vec![|can| &can.delay],
         Fault::Bandwidth { .. } => vec![|can| &can.delay],
         Fault::Links { duplicate: 0, .. } => vec![|can| &can.loss, |can| &can.delay],
+        Fault::CpuLimit { .. } => vec![|can| &can.cpu],
+        Fault::MemoryLimit { .. } => vec![|can| &can.memory],
+        Fault::BitFlip(_) | Fault::Truncate { .. } => vec![|can| &can.kill, |can| &can.files],
         Fault::Nothing => Vec::new(),
         Fault::PowerLoss(_)
         | Fault::Clock { .. }
@@ -94,7 +105,8 @@ impl RealCluster {
         let views = &self.views;
         let view = |node: NodeId| views[node.index()];
         let scene = Scene { nodes: views.len() as u8, view: &view, marked: None };
-        let fault = resolve(fault, &scene, &mut self.targets);
+        let resolved = resolve(fault, &scene, &mut self.targets);
+        let fault = self.same_victim(fault, resolved);
         let began = self.now();
         let before = self.seen.strikes(&fault, began, self.heartbeat(), &|node| self.leads(node));
         // What is cut is what all faults in force cut, so this one belongs to them before the links are set.
@@ -119,6 +131,11 @@ impl RealCluster {
                 let (lost, slowed) = self.roughed()?;
                 self.roughen()?;
                 Measure::Rough { lost, slowed }
+            }
+            Fault::CpuLimit { target, .. } => Measure::Held(self.hold(&self.victims(target))?),
+            Fault::MemoryLimit { target, spare } => Measure::Short(self.shorten_memory(&self.victims(target), *spare)?),
+            Fault::BitFlip(target) | Fault::Truncate { target, .. } => {
+                Measure::Damaged(self.damage(&self.victims(target), fault)?)
             }
             Fault::Nothing => Measure::Nothing,
             other => panic!("\"{other}\" is refused before"),
@@ -151,6 +168,11 @@ impl RealCluster {
                 let (lost_now, slowed_now) = self.roughed()?;
                 on_links(fault, lost_now - lost, slowed_now.since(slowed))
             }
+            (Fault::CpuLimit { target, percent, .. }, Measure::Held(held)) => {
+                self.let_go(&self.victims(target), &held, *percent, lasted)?
+            }
+            (Fault::MemoryLimit { .. }, Measure::Short(short)) => self.give_memory_back(&short)?,
+            (Fault::BitFlip(_) | Fault::Truncate { .. }, Measure::Damaged(damaged)) => self.put_back(damaged)?,
             (Fault::Nothing, Measure::Nothing) => Effect::new(false, "nothing was done".to_string()),
             (fault, _) => panic!("\"{fault}\" was measured as another kind of fault"),
         })
@@ -186,7 +208,7 @@ impl RealCluster {
         self.host.cut(&pairs).map_err(trouble)
     }
 
-    fn kill(&mut self, victims: &[NodeId]) -> Result<Vec<(NodeId, Duration)>, Trouble> {
+    pub(super) fn kill(&mut self, victims: &[NodeId]) -> Result<Vec<(NodeId, Duration)>, Trouble> {
         let mut killed = Vec::new();
         for node in victims {
             self.down[node.index()] += 1;
@@ -201,14 +223,8 @@ impl RealCluster {
 
     fn revive(&mut self, victims: &[NodeId], killed: &[(NodeId, Duration)], lasted: Time) -> Result<Effect, Trouble> {
         for node in victims {
-            self.down[node.index()] -= 1;
-            if self.down[node.index()] == 0 {
-                for daemon in self.system.daemons(node.index()) {
-                    self.host.start(node.index(), &daemon).map_err(trouble)?;
-                }
-            }
+            self.raise(*node)?;
         }
-        self.keep_clocks_wrong();
         let words =
             killed.iter().map(|(node, took)| format!("{node} was gone after {:.1} ms", took.as_secs_f64() * 1e3));
         let words: Vec<String> = words.collect();
@@ -216,6 +232,27 @@ impl RealCluster {
             [] => Effect::new(false, "nothing ran that could be killed".to_string()),
             _ => Effect::new(true, format!("{}, and down for {lasted}", words.join(", "))),
         })
+    }
+
+    /// Starts a node again, once nothing keeps it down any more. Faults in force hit what has begun.
+    pub(super) fn raise(&mut self, node: NodeId) -> Result<(), Trouble> {
+        self.down[node.index()] -= 1;
+        if self.down[node.index()] == 0 {
+            self.start_what_ended(node)?;
+        }
+        Ok(())
+    }
+
+    /// Starts those daemons of a node that do not run.
+    pub(super) fn start_what_ended(&mut self, node: NodeId) -> Result<(), Trouble> {
+        self.excused[node.index()].ended.clear();
+        for daemon in self.system.daemons(node.index()) {
+            if !self.host.alive(node.index(), &daemon.name).map_err(trouble)? {
+                self.host.start(node.index(), &daemon).map_err(trouble)?;
+            }
+        }
+        self.keep_clocks_wrong();
+        self.keep_held()
     }
 
     fn pause(&mut self, victims: &[NodeId]) -> Result<Vec<NodeId>, Trouble> {

@@ -18,8 +18,11 @@
 mod clients;
 mod clocks;
 mod cluster;
+mod damage;
+mod excused;
 mod faults;
 mod install;
+mod limits;
 mod links;
 mod watch;
 
@@ -231,6 +234,11 @@ pub trait System: Send + Sync {
     /// Log files of a node, besides what its daemons write to their standard output and error.
     fn logs(&self, _node: usize) -> Vec<PathBuf> {
         Vec::new()
+    }
+    /// Whether a file, by its path from the node's directory on, holds data that a restart reads. It is asked of none that was there
+    /// before the node's daemons began, and of no log.
+    fn is_data(&self, _path: &str) -> bool {
+        true
     }
     /// What a node runs, in the order in which it is started.
     fn daemons(&self, node: usize) -> Vec<Daemon>;

@@ -148,6 +148,10 @@ impl System for Redis {
         }
     }
 
+    fn is_data(&self, path: &str) -> bool {
+        path.starts_with("appendonlydir/")
+    }
+
     fn session(&self, home: usize) -> Box<dyn Session> {
         Box::new(Client::new(&self.0, home, self.watched()))
     }

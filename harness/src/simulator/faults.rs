@@ -115,6 +115,9 @@ impl<N: Node> Simulator<N> {
                 self.clients.iter_mut().for_each(|client| client.hurry(*after));
                 Measure::Before(self.clients.iter().map(Client::hurried).sum())
             }
+            Fault::CpuLimit { .. } | Fault::MemoryLimit { .. } | Fault::BitFlip(_) | Fault::Truncate { .. } => {
+                panic!("\"{fault}\" is for real databases, and refused before")
+            }
             Fault::Nothing => Measure::Nothing,
         }
     }

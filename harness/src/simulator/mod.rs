@@ -288,6 +288,10 @@ impl<N: Node> Cluster for Simulator<N> {
     }
 
     fn inject(&mut self, fault: &Fault) -> Result<(FaultId, Fault), Trouble> {
+        if fault.real_only() {
+            let why = "simulated nodes have no processes that could be short of anything, and no files";
+            return Err(Trouble::new(format!("\"{fault}\" cannot be simulated"), why, "use it on a real database"));
+        }
         Ok(self.strike(fault))
     }
 

@@ -19,8 +19,10 @@ pub use keep::keep;
 
 use crate::error::{Error, Result, file, machine};
 use crate::host::{Abilities, Daemon, Dialer, Endpoint, Host, Stopped, Way, name};
+use crate::memory::Limited;
 use crate::registry::Entry;
 use crate::service::{Held, Service};
+use crate::throttle::{Share, Tallies};
 use crate::tool;
 use block::{Block, MOST_NODES};
 use mesh::Mesh;
@@ -40,6 +42,7 @@ use std::time::Duration;
 #[derive(Debug)]
 pub struct Local {
     services: BTreeMap<(usize, String), Service>,
+    tallies: Tallies,
     addresses: Vec<IpAddr>,
     dirs: Vec<PathBuf>,
     /// None once it is closed.
@@ -81,6 +84,7 @@ impl Local {
         let block = Block::claim()?;
         Ok(Local {
             services: BTreeMap::new(),
+            tallies: Tallies::default(),
             addresses: (0..nodes).map(|node| block.node(node).into()).collect(),
             dirs,
             mesh: Some(Arc::new(Mesh::new(block, entry.dir.clone()))),
@@ -150,6 +154,9 @@ fn abilities() -> Abilities {
         kill: Ok(()),
         pause: Ok(()),
         clock: crate::clock::possible(),
+        cpu: Ok(()),
+        memory: Ok(()),
+        files: Ok(()),
     }
 }
 
@@ -232,6 +239,19 @@ impl Host for Local {
 
     fn skew(&mut self, node: usize, daemon: &str, offset: i64) -> Result<usize> {
         self.service(node, daemon).map_or(Ok(0), |service| service.skew(offset))
+    }
+
+    fn throttle(&mut self, node: usize, daemon: &str, share: Option<Share>) -> Result<bool> {
+        let tally = self.tallies.of(node, daemon);
+        self.service(node, daemon).map_or(Ok(false), |service| service.throttle(share, tally))
+    }
+
+    fn held(&self, node: usize, daemon: &str) -> Duration {
+        self.tallies.told(node, daemon)
+    }
+
+    fn limit_memory(&mut self, node: usize, daemon: &str, spare: Option<u64>) -> Result<Vec<Limited>> {
+        self.service(node, daemon).map_or(Ok(Vec::new()), |service| service.limit_memory(spare))
     }
 
     fn log(&self, node: usize, daemon: &str) -> PathBuf {

@@ -20,8 +20,10 @@ pub(crate) use switch::packets;
 
 use crate::error::{Error, Result, file, machine};
 use crate::host::{Abilities, Ability, Daemon, Dialer, Endpoint, Host, Slow, Slowed, Stopped, Way, name};
+use crate::memory::Limited;
 use crate::registry::Entry;
 use crate::service::Service;
+use crate::throttle::{Share, Tallies};
 use slow::Slower;
 use space::{Coming, Space};
 use std::collections::BTreeMap;
@@ -44,6 +46,7 @@ const CLIENTS: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 254);
 #[derive(Debug)]
 pub struct Netns {
     services: BTreeMap<(usize, String), Service>,
+    tallies: Tallies,
     /// Empty once it is closed.
     spaces: Vec<Space>,
     clients: Option<Space>,
@@ -95,6 +98,7 @@ impl Netns {
         let abilities = abilities(&switch, slower.as_ref().map(drop).map_err(String::clone));
         Ok(Netns {
             services: BTreeMap::new(),
+            tallies: Tallies::default(),
             spaces,
             clients: Some(clients),
             switch: Some(switch),
@@ -156,6 +160,9 @@ fn abilities(switch: &Switch, delay: Ability) -> Abilities {
         kill: Ok(()),
         pause: Ok(()),
         clock: crate::clock::possible(),
+        cpu: Ok(()),
+        memory: Ok(()),
+        files: Ok(()),
     }
 }
 
@@ -232,6 +239,19 @@ impl Host for Netns {
 
     fn skew(&mut self, node: usize, daemon: &str, offset: i64) -> Result<usize> {
         self.service(node, daemon).map_or(Ok(0), |service| service.skew(offset))
+    }
+
+    fn throttle(&mut self, node: usize, daemon: &str, share: Option<Share>) -> Result<bool> {
+        let tally = self.tallies.of(node, daemon);
+        self.service(node, daemon).map_or(Ok(false), |service| service.throttle(share, tally))
+    }
+
+    fn held(&self, node: usize, daemon: &str) -> Duration {
+        self.tallies.told(node, daemon)
+    }
+
+    fn limit_memory(&mut self, node: usize, daemon: &str, spare: Option<u64>) -> Result<Vec<Limited>> {
+        self.service(node, daemon).map_or(Ok(Vec::new()), |service| service.limit_memory(spare))
     }
 
     fn log(&self, node: usize, daemon: &str) -> PathBuf {

@@ -7,9 +7,9 @@ use crate::process;
 use crate::service::{Held, MOMENT, PATIENCE, Service};
 use crate::tool;
 use std::fs::OpenOptions;
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -51,11 +51,17 @@ pub(super) fn start(node: &Space, dir: &Path, daemon: &Daemon, log: &Path) -> Re
         let ended = child.try_wait().map_err(machine("cannot wait for a process"))?;
         if ended.is_some() || began.elapsed() > PATIENCE {
             let _ = child.kill();
-            let said =
-                child.wait_with_output().map(|output| String::from_utf8_lossy(&output.stderr).trim().to_string());
+            let mut said = String::new();
+            let heard = child.stderr.take().map_or(Ok(0), |mut pipe| pipe.read_to_string(&mut said));
+            if ended.is_some() && heard.is_ok() && said.trim().is_empty() {
+                // What makes the namespace had nothing to complain of, so the daemon itself has ended, before anybody could look.
+                let nobody = Held::Namespace { init: child.id(), name: PathBuf::new() };
+                return Ok(Service::new(child, nobody));
+            }
+            let _ = child.wait();
             return Err(Error::new(
                 format!("cannot start {}", daemon.name),
-                format!("its namespace did not last: {}", said.unwrap_or_else(|error| error.to_string())),
+                format!("its namespace did not last: {}", said.trim()),
                 format!("read its log, {}", log.display()),
             ));
         }

@@ -225,6 +225,9 @@ fn abilities(nodes: &[Arc<Node>]) -> Abilities {
             "the clock of one process of another machine cannot be set, and a whole machine's clock is not touched"
                 .into(),
         ),
+        cpu: Err("processes of another machine cannot be stopped and continued as fast as a limit needs it".into()),
+        memory: Err("this kind of host cannot limit the memory of processes yet".into()),
+        files: Err("this kind of host cannot damage files yet".into()),
     }
 }
 

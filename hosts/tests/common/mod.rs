@@ -64,6 +64,7 @@ fn play() {
     match role.split(' ').collect::<Vec<_>>()[..] {
         ["echo", address] => echo(address),
         ["clock"] => clock(),
+        ["grow"] => grow(),
         ["hear", address] => hear(address),
         ["tell", address, count] => tell(address, count.parse().unwrap()),
         ["controller", state, end] => controller(Path::new(state), end),
@@ -108,6 +109,17 @@ fn clock() {
 
 const SUBSHELL: &str = r#"(while sleep 0.02; do printf 'fork %(%s)T000 0\n' -1; done)"#;
 
+/// Asks again and again for 64 MiB, gives them back, and says whether it got them.
+fn grow() {
+    loop {
+        let mut room = Vec::<u8>::new();
+        let granted = room.try_reserve_exact(64 << 20).is_ok();
+        drop(std::hint::black_box(room));
+        println!("{}", if granted { "granted" } else { "refused" });
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
 /// Answers each line with itself, and prints it.
 fn echo(address: &str) {
     for stream in TcpListener::bind(address).unwrap().incoming().flatten() {
@@ -139,6 +151,7 @@ fn controller(state: &Path, end: &str) {
     host.cut(&[(Node(0), Node(1))]).unwrap();
     let cut = host.connect(Node(0), (host.address(1), 7000).into(), Duration::from_millis(200));
     assert!(cut.is_err() && host.dropped().unwrap() > 0);
+    assert!(host.throttle(0, "echo", Some(OFTEN)).unwrap());
     assert!(host.pause(1, "echo").unwrap());
     let uid = host.run(0, &["id", "-u"], Duration::from_secs(30)).unwrap();
     println!("up as {} in {}", String::from_utf8_lossy(&uid.stdout).trim(), host.dir(0).parent().unwrap().display());
@@ -151,15 +164,24 @@ fn controller(state: &Path, end: &str) {
     }
 }
 
-/// Sets up a local node with a daemon that has forked, and one that is paused; tells their numbers, and waits to be killed.
+/// Held nearly all the time.
+const OFTEN: hosts::Share = hosts::Share { period: Duration::from_millis(100), percent: 5 };
+
+/// Sets up a local node with a daemon that has forked, one that is held again and again, and one that is paused; tells their numbers, and waits to be killed.
 fn local_controller(state: &Path, keeper: &str) {
     use hosts::Host;
     let mut host = hosts::local::Local::up(1, state, &[keeper.into()]).unwrap();
     host.start(0, &Daemon::new("forks", "sh", ["-c", "setsid sleep 600 & wait"])).unwrap();
     host.start(0, &Daemon::new("paused", "sleep", ["600"])).unwrap();
-    eventually("all are there", || host.pids(0, "forks").unwrap().len() == 2);
+    host.start(0, &Daemon::new("held", "sleep", ["600"])).unwrap();
+    eventually("all are there", || {
+        host.pids(0, "forks").unwrap().len() == 2 && host.pids(0, "held").unwrap().len() == 1
+    });
+    assert!(host.throttle(0, "held", Some(OFTEN)).unwrap());
+    eventually("it is held", || host.held(0, "held") > OFTEN.period);
     assert!(host.pause(0, "paused").unwrap());
-    let pids = [host.pids(0, "forks").unwrap(), host.pids(0, "paused").unwrap()].concat();
+    let pids =
+        [host.pids(0, "forks").unwrap(), host.pids(0, "paused").unwrap(), host.pids(0, "held").unwrap()].concat();
     println!("up with {}", pids.iter().map(u32::to_string).collect::<Vec<_>>().join(" "));
     io::stdin().read_line(&mut String::new()).unwrap();
 }
