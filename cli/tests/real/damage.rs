@@ -1,13 +1,14 @@
-//! Files of real databases that are damaged while nobody runs who could notice.
+//! Files of real databases that are damaged while nobody runs who could notice. Which byte is hit is chance, and so is what becomes of it:
+//! only in the long lane.
 
 use crate::limits::run;
-use crate::{skipped, until};
+use crate::{only_in_the_long_lane, skipped, until};
 use serde_json::{Value, json};
 
 /// One Redis that syncs before it answers is damaged again and again, for a second each time, in runs side by side. In one of them at
 /// least acknowledged elements are missing, and in none is it a finding that the damage was noticed.
 fn loses(fault: &Value, told: &str) {
-    if skipped("redis") {
+    if only_in_the_long_lane() || skipped("redis") {
         return;
     }
     let strikes: Vec<(u64, Value, u64)> = (0..8).map(|round| (3 + 2 * round, fault.clone(), 1)).collect();
@@ -42,7 +43,7 @@ fn a_redis_does_not_see_that_a_bit_of_its_file_was_turned_over() {
 
 #[test]
 fn an_etcd_whose_log_was_damaged_notices_and_gets_back_what_it_had() {
-    if skipped("etcd") {
+    if only_in_the_long_lane() || skipped("etcd") {
         return;
     }
     let words = "--database etcd --workload register --nemesis bit-flip --time 30s";

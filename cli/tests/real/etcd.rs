@@ -30,9 +30,12 @@ fn registers_are_linearizable_while_packets_are_lost() {
     bears("loss", "register", "packets lost");
 }
 
+// Where a leader is deposed and does not know it these are not registers: etcd 3.4.23 was once seen to answer a linearizable read
+// there from what the leader had, as in its issue 20418.
+
 #[test]
-fn registers_are_linearizable_while_the_leader_is_heard_late() {
-    bears("delay", "register", "packets held back by 1.500 s");
+fn no_element_is_lost_while_the_leader_is_heard_late() {
+    bears("delay", "set", "packets held back by 1.500 s");
 }
 
 #[test]
@@ -40,7 +43,6 @@ fn registers_are_linearizable_while_packets_overtake_each_other() {
     bears("reorder", "register", "packets held back by up to 0.250 s");
 }
 
-/// Not registers: a leader that is deposed without knowing it may answer a read then from what it had (etcd, issue 20418).
 #[test]
 fn no_element_is_lost_while_the_leader_cannot_say_all_that_it_is_told() {
     bears("bandwidth", "set", " dropped; ");
@@ -96,17 +98,20 @@ fn a_fault_that_nobody_can_do_to_it_is_refused_before_anything_is_started() {
     std::fs::write(dir.path().join("narrowest.json"), narrow(99)).expect("written");
     std::fs::write(dir.path().join("narrow.json"), narrow(100)).expect("written");
     let cases = [
-        ("run --database etcd --nemesis wipe", "partitions, kill, pause"),
+        (
+            "run --database etcd --nemesis wipe",
+            "wipe cannot be done to a real database; there can be calm, isolate-leader",
+        ),
         (
             "run --database etcd --plan wipe.json",
             "strike 1 cannot be done: \"wipe the disk of n1\" is for the bundled store",
         ),
-        ("run --database etcd --nemesis duplicate", "reorder, clocks"),
+        ("run --database etcd --nemesis duplicate", "duplicate cannot be done to a real database"),
         ("run --database etcd --plan twice.json", "TCP hides from real nodes what comes twice"),
         ("run --database etcd --plan narrowest.json", "a link of 99 bytes a second; 100 to 10000000 can be set"),
         ("run --design raft --plan narrow.json", "messages of the bundled store have no size"),
         ("run --design raft --nemesis bandwidth", "bandwidth cannot be done to the bundled store"),
-        ("run --design raft --tier local --nemesis bandwidth", "use --database, or another nemesis"),
+        ("run --design raft --tier local --nemesis bandwidth", "it is for real databases"),
         (
             "run --database etcd --url 127.0.0.1:1 --plan wipe.json",
             "strike 1 cannot be done: what runs already is never touched",

@@ -2,17 +2,13 @@
 //! long lane, and one after the other: three servers copy their data when they start, and wait for no processor then.
 
 use crate::binary::{folder, perjury};
-use crate::{logs, skipped, until};
+use crate::{logs, only_in_the_long_lane, skipped, until};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The right to have the one cluster that runs at a time; none where the test must be skipped.
 fn turn() -> Option<MutexGuard<'static, ()>> {
     static TURN: Mutex<()> = Mutex::new(());
-    if std::env::var_os("PERJURY_LONG").is_none() {
-        eprintln!("skipped: galera is tested in the long lane, with PERJURY_LONG=1");
-        return None;
-    }
-    (!skipped("galera")).then(|| TURN.lock().unwrap_or_else(PoisonError::into_inner))
+    (!only_in_the_long_lane() && !skipped("galera")).then(|| TURN.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Real databases that are short of time on the processor, or of memory.
 
 use crate::binary::{Ended, folder, perjury, perjury_words};
-use crate::{refused, skipped, skipped_for, until};
+use crate::{only_in_the_long_lane, refused, skipped, skipped_for, until};
 use databases::real::Needed;
 use serde_json::{Value, json};
 
@@ -28,7 +28,7 @@ fn memory(node: u8, spare: u64) -> Value {
 
 #[test]
 fn a_primary_that_hardly_runs_is_replaced_and_loses_what_it_acknowledged_when_it_did_run() {
-    if skipped("redis") {
+    if only_in_the_long_lane() || skipped("redis") {
         return;
     }
     // A tenth of two election time-outs.
@@ -53,7 +53,7 @@ fn a_leader_that_hardly_runs_on_a_local_node_answers_what_is_stale() {
 
 #[test]
 fn an_etcd_that_gets_no_memory_ends_and_is_no_finding_and_what_a_majority_confirms_holds() {
-    if skipped("etcd") {
+    if only_in_the_long_lane() || skipped("etcd") {
         return;
     }
     let limit = |at| (at, json!({"memory-limit": {"target": "leader", "spare": 0}}), 8);

@@ -37,6 +37,15 @@ fn missing(needed: &Needed) -> bool {
     skip(needed, needed.missing().first().map(|program| format!("there is no program {program}")))
 }
 
+/// Whether a test is left to the long lane; says so.
+fn only_in_the_long_lane() -> bool {
+    let short = env::var_os("PERJURY_LONG").is_none();
+    if short {
+        eprintln!("skipped: tested in the long lane, with PERJURY_LONG=1");
+    }
+    short
+}
+
 /// What links need to be slow or narrow.
 const SLOW_LINKS: Needed = Needed { what: "slow links", programs: &["iptables-restore"], packages: &["iptables"] };
 

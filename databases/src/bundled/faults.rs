@@ -92,10 +92,13 @@ impl LocalCluster {
         Ok(match fault {
             Fault::Partition(Cut::Links(links)) => Measure::Before(self.mesh.cut(links)),
             Fault::Partition(_) => panic!("a partition is resolved before it is injected"),
-            Fault::PowerLoss(_) | Fault::Rebalance(_) | Fault::Bandwidth { .. } => {
-                panic!("\"{fault}\" is refused before")
-            }
-            Fault::CpuLimit { .. } | Fault::MemoryLimit { .. } | Fault::BitFlip(_) | Fault::Truncate { .. } => {
+            Fault::PowerLoss(_)
+            | Fault::Rebalance(_)
+            | Fault::Bandwidth { .. }
+            | Fault::CpuLimit { .. }
+            | Fault::MemoryLimit { .. }
+            | Fault::BitFlip(_)
+            | Fault::Truncate { .. } => {
                 panic!("\"{fault}\" is refused before")
             }
             Fault::Kill(target) => Measure::Killed(self.kill(&self.victims(target))?),
