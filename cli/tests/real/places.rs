@@ -82,7 +82,10 @@ fn a_system_that_only_a_file_describes_lives_on_local_nodes_too() {
 fn what_local_nodes_cannot_do_is_refused_before_anything_is_started() {
     let dir = folder();
     let cases = [
-        ("run --database etcd --tier local --nemesis wipe", "partitions, kill, pause"),
+        (
+            "run --database etcd --tier local --nemesis wipe",
+            "wipe cannot be done to a real database; there can be calm, isolate-leader",
+        ),
         ("run --database etcd --tier local --nemesis clock-double-leader", "a real database"),
         ("run --database etcd --tier local --switch early-ack", "is a real system"),
         ("run --database etcd --tier sim", "--tier netns or local"),
