@@ -43,7 +43,7 @@ fn a_node_ends_with_its_input() {
     let dir = tempfile::tempdir().unwrap();
     let mut node = Command::new(program());
     let mut node = node.arg("node").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-    let clock = serde_json::json!({ "rate": 100, "offset": 0, "anchor": [0, 0] });
+    let clock = serde_json::json!({ "rate": 100, "skews": [], "anchor": [0, 0] });
     let options = serde_json::json!({
         "run": 1, "id": 0, "life": 1, "design": "tiny", "switches": [], "nodes": 1, "settings": Settings::default(),
         "seed": 1, "wal": dir.path().join("wal"), "parent": std::process::id(), "begin": 0, "clock": clock,
