@@ -281,16 +281,12 @@ impl Fault {
             Fault::Partition(_) | Fault::Links { .. } | Fault::Retry { .. } | Fault::Nothing => None,
         }
     }
-}
 
-impl Fault {
     /// Whether it is done to real databases alone: the bundled store's messages have no size, and its nodes have no processes, or no
     /// files, that it could be done to.
     pub fn real_only(&self) -> bool {
-        match self {
-            Fault::Bandwidth { .. } | Fault::CpuLimit { .. } | Fault::MemoryLimit { .. } => true,
-            fault => matches!(fault, Fault::BitFlip(_) | Fault::Truncate { .. }),
-        }
+        use Fault::{Bandwidth, BitFlip, CpuLimit, MemoryLimit, Truncate};
+        matches!(self, Bandwidth { .. } | CpuLimit { .. } | MemoryLimit { .. } | BitFlip(_) | Truncate { .. })
     }
 }
 

@@ -1,23 +1,10 @@
 //! A clock that is wrong on one node of a real database, by an offset that stays, jumps or grows: measured by what the database itself
 //! tells, and gone afterwards.
 
-use crate::binary::{Ended, folder, perjury};
-use crate::{skipped, skipped_for};
+use crate::binary::{folder, perjury};
+use crate::{SECOND, only_in_the_long_lane, run, skipped, skipped_for};
 use databases::real::Needed;
 use serde_json::{Value, json};
-
-const SECOND: u64 = 1_000_000;
-
-/// Runs with faults written by hand: when, what, for how long, in seconds.
-fn run(words: &str, strikes: &[(u64, Value, u64)]) -> (Ended, tempfile::TempDir) {
-    let dir = folder();
-    let strike = |(at, fault, lasts): &(u64, Value, u64)| json!({"when": {"at": at * SECOND}, "fault": fault, "lasts": lasts * SECOND});
-    let strikes: Vec<Value> = strikes.iter().map(strike).collect();
-    let file = dir.path().join("strikes.json");
-    std::fs::write(&file, json!(strikes).to_string()).expect("the folder is ours");
-    let ended = perjury(dir.path(), &format!("run {words} --plan {}", file.display()));
-    (ended, dir)
-}
 
 /// The clock of the first node, by so many seconds.
 fn clock(seconds: i64) -> Value {
@@ -102,11 +89,7 @@ fn careless(fault: &Value) {
 
 #[test]
 fn a_galera_tells_a_wrong_time_and_the_right_one_afterwards() {
-    if std::env::var_os("PERJURY_LONG").is_none() {
-        eprintln!("skipped: galera is tested in the long lane, with PERJURY_LONG=1");
-        return;
-    }
-    if skipped("galera") {
+    if only_in_the_long_lane() || skipped("galera") {
         return;
     }
     // What MariaDB makes of a clock that goes back is its own affair.

@@ -1,8 +1,7 @@
 //! Files of real databases that are damaged while nobody runs who could notice. Which byte is hit is chance, and so is what becomes of it:
 //! only in the long lane.
 
-use crate::limits::run;
-use crate::{only_in_the_long_lane, skipped, until};
+use crate::{only_in_the_long_lane, run, skipped, until};
 use serde_json::{Value, json};
 
 /// One Redis that syncs before it answers is damaged again and again, for a second each time, in runs side by side. In one of them at

@@ -30,9 +30,8 @@ fn registers_are_linearizable_while_packets_are_lost() {
     bears("loss", "register", "packets lost");
 }
 
-// Where a leader is deposed and does not know it these are not registers: etcd 3.4.23 was once seen to answer a linearizable read
-// there from what the leader had, as in its issue 20418.
-
+/// Not registers, here and under `bandwidth`: a leader that is deposed and does not know it was once seen to answer a linearizable read
+/// from what it had (3.4.23, as in etcd's issue 20418).
 #[test]
 fn no_element_is_lost_while_the_leader_is_heard_late() {
     bears("delay", "set", "packets held back by 1.500 s");

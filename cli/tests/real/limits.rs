@@ -1,22 +1,9 @@
 //! Real databases that are short of time on the processor, or of memory.
 
-use crate::binary::{Ended, folder, perjury, perjury_words};
-use crate::{only_in_the_long_lane, refused, skipped, skipped_for, until};
+use crate::binary::{folder, perjury_words};
+use crate::{SECOND, only_in_the_long_lane, refused, run, skipped, skipped_for, until};
 use databases::real::Needed;
 use serde_json::{Value, json};
-
-const SECOND: u64 = 1_000_000;
-
-/// Runs with faults written by hand: when, what, for how long, in seconds.
-pub fn run(words: &str, strikes: &[(u64, Value, u64)]) -> (Ended, tempfile::TempDir) {
-    let dir = folder();
-    let strike = |(at, fault, lasts): &(u64, Value, u64)| json!({"when": {"at": at * SECOND}, "fault": fault, "lasts": lasts * SECOND});
-    let strikes: Vec<Value> = strikes.iter().map(strike).collect();
-    let file = dir.path().join("strikes.json");
-    std::fs::write(&file, json!(strikes).to_string()).expect("the folder is ours");
-    let ended = perjury(dir.path(), &format!("run {words} --plan {}", file.display()));
-    (ended, dir)
-}
 
 fn cpu(node: u8, percent: u32, period: u64) -> Value {
     json!({"cpu-limit": {"target": {"node": node}, "percent": percent, "period": period}})

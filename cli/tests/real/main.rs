@@ -18,8 +18,12 @@ mod redis;
 
 use binary::{Ended, folder, perjury};
 use databases::real::{Needed, choose};
+use serde_json::{Value, json};
 use std::env;
 use std::path::Path;
+
+/// In microseconds, as plans have it.
+const SECOND: u64 = 1_000_000;
 
 /// Whether a test must be skipped since this machine has not what it needs; says why. No excuse where skipping is forbidden.
 fn skipped(database: &str) -> bool {
@@ -70,6 +74,17 @@ fn until(code: i32, most: u64, words: &str) -> (Ended, tempfile::TempDir) {
         assert!(code != 0 || ended.code != 1, "a run of {words} that must hold was violated");
     }
     panic!("none of {most} runs of {words} ended with {code}");
+}
+
+/// Runs with faults written by hand: when, what, for how long, in seconds.
+fn run(words: &str, strikes: &[(u64, Value, u64)]) -> (Ended, tempfile::TempDir) {
+    let dir = folder();
+    let strike = |(at, fault, lasts): &(u64, Value, u64)| json!({"when": {"at": at * SECOND}, "fault": fault, "lasts": lasts * SECOND});
+    let strikes: Vec<Value> = strikes.iter().map(strike).collect();
+    let file = dir.path().join("strikes.json");
+    std::fs::write(&file, json!(strikes).to_string()).expect("the folder is ours");
+    let ended = perjury(dir.path(), &format!("run {words} --plan {}", file.display()));
+    (ended, dir)
 }
 
 /// The logs of the nodes of the only run in a folder.

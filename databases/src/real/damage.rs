@@ -107,9 +107,10 @@ impl RealCluster {
                     let after = after.map_or(String::new(), |after| format!(" within {after}"));
                     let said = excused.said.first().map_or(String::new(), |line| format!(" ({})", shortened(line)));
                     told += &format!(", and {daemon} ended by itself{after}{said}; ");
-                    told += match damage.undo() {
-                        Ok(true) => "what was there was put back",
-                        _ => "it has changed the file since, which was left alone",
+                    told += &match damage.undo() {
+                        Ok(true) => "what was there was put back".to_string(),
+                        Ok(false) => "it has changed the file since, which was left alone".to_string(),
+                        Err(error) => format!("what was there could not be put back: {error}"),
                     };
                     self.start_what_ended(node)?;
                 }
