@@ -98,7 +98,7 @@ fn a_limit_that_nobody_feels_did_nothing_and_that_is_no_pass() {
     if skipped("redis") {
         return;
     }
-    let redis = "--database redis:mode=single --workload set --time 14s";
+    let redis = "--database redis:mode=single,fsync=always --workload set --time 14s";
     std::thread::scope(|scope| {
         scope.spawn(|| {
             let (ended, _dir) = run(redis, &[(3, memory(0, 1 << 30), 3), (8, memory(0, 1 << 30), 3)]);
