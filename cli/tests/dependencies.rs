@@ -18,8 +18,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("explorer", &["harness"]),
 ];
 
-/// These compose everything, and nobody imports them but the one that stands behind the other.
-const COMPOSERS: &[&str] = &["cli", "xtask"];
+/// These compose everything, and nobody imports them but those that stand behind the first.
+const COMPOSERS: &[&str] = &["cli", "xtask", "benches"];
 
 /// What must never reach a user who only wants words, checkers or a store.
 const HEAVY: &[&str] = &["tokio", "ssh2", "tiny_http", "axum", "stateright", "rustix", "clap"];

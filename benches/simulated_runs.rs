@@ -1,7 +1,7 @@
 //! How fast is a simulated run? Five nodes, ten clients, 200 operations on registers, one partition and one kill in 30 virtual
 //! seconds, on one core, planned, run and checked: for one design of each family.
 //!
-//! `cargo bench -p perjury` prints runs a second as "elem/s"; each is 30 virtual seconds.
+//! `cargo bench -p perjury-benches --bench simulated_runs` prints runs a second as "elem/s"; each is 30 virtual seconds.
 #![allow(missing_docs)]
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};

@@ -1,6 +1,6 @@
 //! The engine beside a published port of Porcupine on every history there is: one table, all rows in one run, on one core.
 //!
-//! `cargo bench -p perjury-checkers --bench linearizability -- [--no-peer] [--filter TEXT] [--json FILE]`
+//! `cargo bench -p perjury-benches --bench linearizability -- [--no-peer] [--filter TEXT] [--json FILE]`
 //!
 //! Both checkers get each history typed, with values numbered and parted by key, before the clock starts, and each works in
 //! a process of its own ([`child`]). Histories are those of `../shared/data/linearizability` beside the workspace; where

@@ -1,6 +1,6 @@
 //! What the loop itself costs: 100,000 operations of ten clients that are answered at once, asked, listened to and recorded, on one core.
 //!
-//! `cargo bench -p perjury --bench overhead` prints operations a second as "elem/s"; below 200,000 the loop would be what is measured when a fast
+//! `cargo bench -p perjury-benches --bench overhead` prints operations a second as "elem/s"; below 200,000 the loop would be what is measured when a fast
 //! database is tested. `cargo run --release -p perjury-xtask -- overhead` measures the same beside a real server.
 #![allow(missing_docs)]
 
