@@ -1,16 +1,17 @@
 //! Plays a schedule on a [`World`]: the driver in which nothing happens by itself.
 
+mod clients;
+mod faults;
+
 use super::{Count, Line, Link, Script, TICK};
-use crate::fault::{self, Cut, Fault, Target};
 use crate::files::Malformed;
 use crate::history::{Event, History, Phase, ProcessId, What};
 use crate::invariants::{Invariants, NO_PANIC};
-use crate::motion::Motion;
 use crate::node::{Effect, Input, LocalClock, Mark, Node, NodeId, Outbox, RequestId, Timer};
 use crate::op::Op;
-use crate::outcome::{Outcome, Reason};
 use crate::time::Time;
 use crate::world::{Panicked, World};
+use faults::Death;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -176,12 +177,6 @@ impl<N: Node> Stage<N> {
         LocalClock { wall: Time((EPOCH + monotonic).0.saturating_add_signed(offset)), monotonic }
     }
 
-    fn set_clock(&mut self, node: NodeId, rate: u32, offset: i64) {
-        let strike = self.began(Fault::Clock { target: Target::Node(node), offset, rate, motion: Motion::Still });
-        self.paces[node.index()] = Pace { anchor: (self.now, self.clock(node).monotonic), rate, offset };
-        self.ended(strike, format!("the clock of {node} is so from here on"));
-    }
-
     fn wake(&mut self, node: NodeId) {
         let started = self.world.start(node, self.clock(node), &mut self.outbox);
         self.stepped(node, started);
@@ -280,163 +275,6 @@ impl<N: Node> Stage<N> {
         }
         Err(("these nodes never fall silent".to_string(), "delivery of a number of messages".to_string()))
     }
-
-    fn ask(&mut self, client: usize, node: NodeId, op: &Op) -> Result<(), Complaint> {
-        let clients = self.askers.len() as u32;
-        let asker = &mut self.askers[client];
-        if let Some(open) = asker.open.take() {
-            let process = asker.process;
-            (asker.process, asker.number) = (ProcessId(process.0 + clients), 0);
-            self.record(What::Return { process, op: open.op, outcome: Outcome::Unknown(Reason::TimedOut) });
-        }
-        let asker = &mut self.askers[client];
-        asker.number += 1;
-        let (process, id) = (asker.process, RequestId { session: asker.process.0, number: asker.number });
-        asker.open = Some(Open { id, op: op.clone(), uncertain: 0 });
-        self.record(What::Invoke { process, op: op.clone() });
-        self.again(client, node)
-    }
-
-    fn again(&mut self, client: usize, node: NodeId) -> Result<(), Complaint> {
-        let Some(open) = &mut self.askers[client].open else {
-            let expected = "a client that waits for an answer".to_string();
-            return Err((format!("client {client} has asked nothing that is still open"), expected));
-        };
-        open.uncertain += 1;
-        let (id, op) = (open.id, open.op.clone());
-        match self.world.node(node) {
-            Some(_) => self.step(node, Input::Request { id, op }),
-            None => self.answered(id, Outcome::Failed(Reason::Refused)),
-        }
-        Ok(())
-    }
-
-    /// An answer reaches its client at once. It is a failure only if nobody else may still act on the request.
-    fn answered(&mut self, id: RequestId, outcome: Outcome) {
-        let client = id.session as usize % self.askers.len();
-        let asker = &mut self.askers[client];
-        let Some(open) = asker.open.as_mut().filter(|open| open.id == id) else { return };
-        let over = match outcome {
-            Outcome::Ok(_) => true,
-            Outcome::Failed(_) => {
-                open.uncertain = open.uncertain.saturating_sub(1);
-                open.uncertain == 0
-            }
-            Outcome::Unknown(_) => false,
-        };
-        if over && let Some(open) = asker.open.take() {
-            let process = asker.process;
-            self.record(What::Return { process, op: open.op, outcome });
-        }
-    }
-
-    fn began(&mut self, fault: Fault) -> usize {
-        let strike = self.struck;
-        self.struck += 1;
-        self.record(What::Began { strike, fault });
-        strike
-    }
-
-    fn ended(&mut self, strike: usize, measured: String) {
-        self.record(What::Ended { strike, effect: fault::Effect::new(true, measured) });
-    }
-
-    fn kill(&mut self, node: NodeId, how: Death) -> Result<(), Complaint> {
-        if self.world.node(node).is_none() {
-            return Err((format!("{node} is dead"), "a node that lives".to_string()));
-        }
-        let (target, lost) = (Target::Node(node), self.world.unsynced(node));
-        let (fault, did) = match how {
-            Death::Power => (Fault::PowerLoss(target), format!("{node} lost power and {lost} unsynced records")),
-            Death::Kill => (Fault::Kill(target), format!("{node} was killed")),
-            Death::Wipe => (Fault::Wipe(target), format!("the disk of {node} was emptied")),
-        };
-        let strike = self.began(fault);
-        match how {
-            Death::Power => _ = self.world.power_loss(node),
-            Death::Kill => _ = self.world.kill(node),
-            Death::Wipe => _ = self.world.wipe(node),
-        }
-        self.forget(node);
-        self.killed.insert(node, (strike, did));
-        Ok(())
-    }
-
-    /// What was on its way to a process that died, and its timers.
-    fn forget(&mut self, node: NodeId) {
-        self.links.iter_mut().filter(|((_, to), _)| *to == node).for_each(|(_, link)| link.clear());
-        self.armed[node.index()].clear();
-    }
-
-    fn start(&mut self, node: NodeId) -> Result<(), Complaint> {
-        let Some((strike, did)) = self.killed.remove(&node) else {
-            return Err((format!("{node} runs, or died of itself"), "a node that was killed".to_string()));
-        };
-        self.wake(node);
-        self.ended(strike, did);
-        Ok(())
-    }
-
-    fn dismiss(&mut self, at: NodeId, nodes: &[NodeId]) -> Result<(), Complaint> {
-        if N::newcomer(0).is_none() {
-            return Err(("the members of this design never change".to_string(), "another design".to_string()));
-        }
-        self.dismissals += 1;
-        let number = self.dismissals;
-        for node in nodes {
-            let strike = self.began(Fault::Rebalance(Target::Node(*node)));
-            self.dismissed.insert(*node, (strike, number));
-        }
-        let leaving: Vec<(NodeId, u64)> = nodes.iter().map(|node| (*node, number)).collect();
-        let told = self.world.dismiss(at, self.clock(at), &leaving, &mut self.outbox);
-        self.stepped(at, told);
-        Ok(())
-    }
-
-    fn replace(&mut self, node: NodeId) -> Result<(), Complaint> {
-        let Some((strike, number)) = self.dismissed.remove(&node) else {
-            return Err((format!("{node} was not dismissed"), "a node that is to leave".to_string()));
-        };
-        self.world.replace(node, number);
-        self.forget(node);
-        self.killed.remove(&node);
-        self.wake(node);
-        self.ended(strike, format!("the machine of {node} was replaced"));
-        Ok(())
-    }
-
-    fn cut(&mut self, one: NodeId, other: NodeId) -> Result<(), Complaint> {
-        let links = [(one, other), (other, one)];
-        if self.cuts.contains_key(&links[0]) {
-            return Err((format!("{one} and {other} are cut apart"), "a link that is not cut".to_string()));
-        }
-        let strike = self.began(Fault::Partition(Cut::Links(links.to_vec())));
-        for link in links {
-            self.cuts.insert(link, strike);
-            self.stopped += self.links.remove(&link).map_or(0, |messages| messages.len());
-        }
-        Ok(())
-    }
-
-    fn heal(&mut self) -> Result<(), Complaint> {
-        if self.cuts.is_empty() {
-            return Err(("nothing is cut".to_string(), "a cut before".to_string()));
-        }
-        let strikes: BTreeSet<usize> = std::mem::take(&mut self.cuts).into_values().collect();
-        let stopped = std::mem::take(&mut self.stopped);
-        for strike in strikes {
-            self.ended(strike, format!("{stopped} messages stopped in all"));
-        }
-        Ok(())
-    }
-}
-
-/// How a process dies.
-#[derive(Clone, Copy)]
-enum Death {
-    Kill,
-    Power,
-    Wipe,
 }
 
 /// The number that `count` means, of so many that are there.
