@@ -79,7 +79,7 @@ pub fn search<M: Model>(
     let numbered = classes.iter().zip(&places).map(|(class, (invoked, returned))| (*class, *invoked, *returned));
     let told = numbered.clone().map(|(class, invoked, returned)| (class != SILENT).then_some((invoked, returned)));
     let log = Log::new(ordered(told), numbered);
-    let found = decide(&mut table, 0, &log, limits, tuning, Clashes::None);
+    let found = decide(&mut table.numbered(), 0, &log, limits, tuning, Clashes::None);
     let place = |call: usize, end: bool| if end { calls[call].returned() } else { calls[call].invoked };
     answer(found, &log.events, place, |state| table.state(state).clone())
 }

@@ -17,7 +17,7 @@ use super::log::{Log, NEVER, Step, is_return};
 use super::mask::Mask;
 use super::open::Open;
 use super::space::{Config, NIL, Space};
-use super::table::{SILENT, Table};
+use super::table::{Numbered, SILENT, Table};
 use crate::model::{Limits, Model};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -76,8 +76,8 @@ struct Unresolved<Op> {
 impl<'a, M: Model> Stream<'a, M> {
     /// Before the first call.
     pub fn new(model: &'a M) -> Stream<'a, M> {
-        let table = Table::new(model);
-        let open = Open::new(&table, SLOTS);
+        let mut table = Table::new(model);
+        let open = Open::new(&table.numbered(), SLOTS);
         let start = Config { mask: Mask::empty(SLOTS), state: 0, last: 0, trail: NIL };
         Stream {
             table,
@@ -186,10 +186,11 @@ impl<'a, M: Model> Stream<'a, M> {
         };
     }
 
-    fn through<R>(&mut self, go: impl FnOnce(&mut Space<'_, Slots, Table<'a, M>>, &mut VecDeque<Frontier>) -> R) -> R {
+    fn through<R>(&mut self, go: impl FnOnce(&mut Space<'_, Slots, Numbered<'_>>, &mut VecDeque<Frontier>) -> R) -> R {
         let mut open = self.open.take().expect("only taken out in here");
-        open.grow(&self.table);
-        let mut space = Space::with_open(&mut self.table, &self.log, open);
+        let mut domain = self.table.numbered();
+        open.grow(&domain);
+        let mut space = Space::with_open(&mut domain, &self.log, open);
         (space.at, space.patience) = (self.at, PATIENCE);
         let result = go(&mut space, &mut self.frontiers);
         self.at = space.at;

@@ -1,4 +1,7 @@
 //! Any object whose states can be compared: states and classes of calls are numbered as they turn up, and every step is taken once.
+//!
+//! [`Table`] knows what the numbers stand for. [`Numbered`] is all that the engine sees of it, so that the engine is built once and not
+//! anew for every model; the model is asked, by way of [`Steps`], the first time that a step is taken.
 
 use super::domain::{Domain, NONE, Treats};
 use super::mask::Mask;
@@ -6,14 +9,21 @@ use super::open::Open;
 use crate::model::{Kind, Model};
 use rustc_hash::FxHashMap;
 
-/// The states and steps of a model that were needed so far.
+/// The states and classes of a model that have turned up so far.
 pub struct Table<'a, M: Model> {
+    known: FxHashMap<Call<M>, u32>,
+    treats: Vec<Treats>,
+    /// Steps taken so far: from a state, by a call of a class.
+    taken: FxHashMap<(u32, u32), u32>,
+    named: Named<'a, M>,
+}
+
+/// What numbers stand for.
+struct Named<'a, M: Model> {
     model: &'a M,
     states: Vec<M::State>,
     numbers: FxHashMap<M::State, u32>,
-    classes: Vec<(Option<Call<M>>, Treats)>,
-    known: FxHashMap<Call<M>, u32>,
-    steps: FxHashMap<(u32, u32), u32>,
+    calls: Vec<Option<Call<M>>>,
     /// Bytes of the states, each counted twice: it is a key too.
     weight: u64,
 }
@@ -30,17 +40,10 @@ pub const SILENT: u32 = 0;
 impl<'a, M: Model> Table<'a, M> {
     /// The initial state is number 0, and there is only the class [`SILENT`].
     pub fn new(model: &'a M) -> Table<'a, M> {
-        let mut table = Table {
-            model,
-            states: Vec::new(),
-            numbers: FxHashMap::default(),
-            classes: vec![(None, Treats::Pure)],
-            known: FxHashMap::default(),
-            steps: FxHashMap::default(),
-            weight: 0,
-        };
-        table.number(model.init());
-        table
+        let mut named =
+            Named { model, states: Vec::new(), numbers: FxHashMap::default(), calls: vec![None], weight: 0 };
+        named.number(model.init());
+        Table { known: FxHashMap::default(), treats: vec![Treats::Pure], taken: FxHashMap::default(), named }
     }
 
     /// The class of a call.
@@ -50,23 +53,39 @@ impl<'a, M: Model> Table<'a, M> {
             return *class;
         }
         let (op, reply) = &key;
-        let treats = match self.model.kind(op, reply.as_ref()) {
+        let treats = match self.named.model.kind(op, reply.as_ref()) {
             Kind::Pure if reply.is_none() => return SILENT,
             Kind::Pure => Treats::Pure,
-            Kind::Overwrite => Treats::Blind(self.overwrite(op, reply.as_ref())),
+            Kind::Overwrite => Treats::Blind(self.named.overwrite(op, reply.as_ref())),
             Kind::Other => Treats::Other(0),
         };
-        let class = self.classes.len() as u32;
-        self.classes.push((Some(key.clone()), treats));
+        let class = self.treats.len() as u32;
+        self.treats.push(treats);
+        self.named.calls.push(Some(key.clone()));
         self.known.insert(key, class);
         class
     }
 
     /// What a number stands for.
     pub fn state(&self, number: u32) -> &M::State {
-        &self.states[number as usize]
+        &self.named.states[number as usize]
     }
 
+    /// The object as the engine sees it. No class may turn up meanwhile.
+    pub fn numbered(&mut self) -> Numbered<'_> {
+        Numbered { treats: &self.treats, taken: &mut self.taken, steps: &mut self.named }
+    }
+}
+
+/// Where steps come from that were not taken yet.
+trait Steps {
+    /// The state after a call of this class, or [`NONE`].
+    fn step(&mut self, state: u32, class: u32) -> u32;
+    /// Bytes of the states that have turned up.
+    fn weight(&self) -> u64;
+}
+
+impl<M: Model> Named<'_, M> {
     fn overwrite(&mut self, op: &M::Op, reply: Option<&M::Reply>) -> u32 {
         let state = self.model.step(&self.states[0], op, reply).expect("what overwrites is possible in every state");
         self.number(state)
@@ -84,37 +103,52 @@ impl<'a, M: Model> Table<'a, M> {
     }
 }
 
-impl<M: Model> Domain for Table<'_, M> {
+impl<M: Model> Steps for Named<'_, M> {
+    fn step(&mut self, state: u32, class: u32) -> u32 {
+        let Some((op, reply)) = &self.calls[class as usize] else { return NONE };
+        let next = self.model.step(&self.states[state as usize], op, reply.as_ref());
+        next.map_or(NONE, |next| self.number(next))
+    }
+    fn weight(&self) -> u64 {
+        self.weight
+    }
+}
+
+/// A table without what its numbers stand for.
+pub struct Numbered<'t> {
+    treats: &'t [Treats],
+    taken: &'t mut FxHashMap<(u32, u32), u32>,
+    steps: &'t mut dyn Steps,
+}
+
+impl Domain for Numbered<'_> {
     const LISTS_PURE: bool = true;
 
     fn classes(&self) -> usize {
-        self.classes.len()
+        self.treats.len()
     }
     fn lists(&self) -> usize {
         1
     }
     fn treats(&self, class: u32) -> Treats {
-        self.classes[class as usize].1
+        self.treats[class as usize]
     }
     fn list(&self, _state: u32) -> u32 {
         0
     }
     fn step(&mut self, state: u32, class: u32) -> u32 {
-        if let Some(next) = self.steps.get(&(state, class)) {
+        if let Some(next) = self.taken.get(&(state, class)) {
             return *next;
         }
-        let (Some((op, reply)), treats) = &self.classes[class as usize] else { return NONE };
-        let next = self.model.step(&self.states[state as usize], op, reply.as_ref());
-        let treats = *treats;
-        let next = next.map_or(NONE, |next| self.number(next));
-        match treats {
+        let next = self.steps.step(state, class);
+        match self.treats(class) {
             Treats::Pure | Treats::Absent => {
                 assert!(next == NONE || next == state, "the model called a call pure that is not")
             }
             Treats::Blind(to) => assert_eq!(next, to, "the model said of a call that it overwrites, and it does not"),
             Treats::Other(_) => {}
         }
-        self.steps.insert((state, class), next);
+        self.taken.insert((state, class), next);
         next
     }
     fn take<S: Mask>(&mut self, state: u32, open: &Open<S>, mask: &mut S) {
@@ -132,6 +166,6 @@ impl<M: Model> Domain for Table<'_, M> {
         None
     }
     fn bytes(&self) -> u64 {
-        self.weight + self.steps.len() as u64 * ENTRY / 2
+        self.steps.weight() + self.taken.len() as u64 * ENTRY / 2
     }
 }
