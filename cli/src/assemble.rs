@@ -1,6 +1,7 @@
 //! From names to a plan, from a plan to a run, from a run to a judgement.
 
 use crate::fits::{self, Size};
+use crate::machines;
 use crate::systems::{self, GivenTexts, bears, real};
 use checkers::linearizable::Online;
 use databases::real::choose;
@@ -147,8 +148,7 @@ pub fn plan(request: &Request) -> Result<Plan, Usage> {
         Some(strikes) => strikes.clone(),
         None => nemesis::plan(&request.nemesis, &shape, request.seed).map_err(|name| nemesis_error(&name))?,
     };
-    members_may_change(&request.design, &strikes)?;
-    Ok(Plan {
+    let plan = Plan {
         format: FORMAT,
         build: crate::build::hash().to_string(),
         design: request.design.clone(),
@@ -166,7 +166,9 @@ pub fn plan(request: &Request) -> Result<Plan, Usage> {
         finals: (workload.finals)(&asks),
         asks,
         strikes,
-    })
+    };
+    may_be_done(&plan)?;
+    Ok(plan)
 }
 
 fn nemesis_error(name: &str) -> Usage {
@@ -226,7 +228,13 @@ pub fn check_plan(plan: &Plan) -> Result<(), Usage> {
     fits::size(&Size { nodes, clients, time, rate: 1.0, every: None })?;
     fits::settings(&plan.settings)?;
     fits::strikes(&plan.strikes, plan.nodes, tier)?;
-    members_may_change(&plan.design, &plan.strikes)
+    may_be_done(plan)
+}
+
+/// Complains about strikes that this design, or these machines, cannot have.
+fn may_be_done(plan: &Plan) -> Result<(), Usage> {
+    members_may_change(&plan.design, &plan.strikes)?;
+    machines::clocks(plan)
 }
 
 /// Complains about nodes that are to move to new machines where their design has no way for it.

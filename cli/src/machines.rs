@@ -3,7 +3,7 @@
 
 use crate::assemble::Usage;
 use harness::files::Malformed;
-use harness::{Plan, Trouble};
+use harness::{Plan, Strike, Trouble};
 use hosts::Host;
 
 /// What the text of a hosts file is called among what a plan is given.
@@ -16,6 +16,22 @@ pub fn count(name: &str, text: &str) -> Result<usize, Malformed> {
     let wrong =
         |wrong: hosts::ssh::Wrong| Malformed::new(format!("{name}:{}", wrong.line), wrong.what, &*wrong.expected);
     read.map(|file| file.machines().count()).map_err(wrong)
+}
+
+/// Complains about clocks that are to be set on machines of which the hosts file does not say that they may be.
+#[cfg(feature = "ssh")]
+pub fn clocks(plan: &Plan) -> Result<(), Usage> {
+    let wrong = |strike: &Strike| matches!(strike.fault, harness::Fault::Clock { .. });
+    let Some(text) = plan.given.get(HOSTS).filter(|_| plan.strikes.iter().any(wrong)) else { return Ok(()) };
+    let file = hosts::ssh::HostsFile::read(text).map_err(|wrong| Usage(wrong.what))?;
+    match file.machines().take(plan.nodes.into()).find(|machine| !machine.set_clock) {
+        None => Ok(()),
+        Some(machine) => Err(Usage(format!(
+            "a wrong clock on a machine that is reached by SSH is that of all that runs there: say `set_clock = true` of {} in the hosts \
+             file if that may be, or use --tier netns",
+            machine.address
+        ))),
+    }
 }
 
 /// The nodes of a plan.
@@ -32,6 +48,12 @@ pub fn up(plan: &Plan) -> Result<Box<dyn Host>, Trouble> {
 #[cfg(not(feature = "ssh"))]
 pub fn count(name: &str, _: &str) -> Result<usize, Malformed> {
     Err(Malformed::new(name, "this program was built without SSH", BUILD))
+}
+
+/// Without the feature there are no machines.
+#[cfg(not(feature = "ssh"))]
+pub fn clocks(_: &Plan) -> Result<(), Usage> {
+    Ok(())
 }
 
 /// Without the feature nobody gets there.

@@ -205,6 +205,10 @@ pub trait Host: Send {
     /// much already are not touched, those that are wrong otherwise run on, others are stopped for some milliseconds. Returns how many processes read back as wished. What
     /// they fork inherits it; a process that begins another program has a right clock, until this is called again.
     fn skew(&mut self, node: usize, daemon: &str, offset: i64) -> Result<usize>;
+    /// How exact a clock can be set, and how far apart clocks may be that nobody has set, in microseconds.
+    fn clock_grain(&self) -> i64 {
+        0
+    }
     /// Lets each of its processes, and what they fork, run for this share of the time only, until this is called again; `None` for all
     /// of it. A pause holds it all the same. False if it was not running. A daemon that is started again is not held.
     fn throttle(&mut self, node: usize, daemon: &str, share: Option<Share>) -> Result<bool> {

@@ -127,6 +127,70 @@ fn daemons_are_started_paused_killed_and_cut_off_by_ssh_alone() {
     assert_eq!(machines.left(), [""; 0]);
 }
 
+/// A `date` for machines whose clock is this machine's: it keeps by how many microseconds it is off, each machine its own.
+const DATE: &str = r#"
+off=$(cat /run/off 2>/dev/null || echo 0)
+now=$(($(/bin/date +%s%N) / 1000))
+case "$*" in
+"+%s%N") echo $(((now + off) * 1000)) ;;
+"-u -s @"*) wanted=${3#@} && echo $((${wanted%.*} * 1000000 + 1${wanted#*.} - 1000000 - now)) >/run/off ;;
+*) exit 1 ;;
+esac"#;
+
+#[test]
+fn a_whole_machines_clock_is_set_where_that_is_asked_for_and_comes_right() {
+    if skipped() {
+        return;
+    }
+    let machines = Machines::up(2);
+    machines.program("date", DATE);
+    let run = |node: usize, script: &str| {
+        let said = machines.netns.run(node, &["sh", "-c", script], LONG).unwrap();
+        String::from_utf8_lossy(&said.stdout).trim().to_string()
+    };
+    let off = |node: usize| run(node, "cat /run/off || echo 0").parse::<i64>().unwrap();
+    let is = |node: usize, wished: i64| assert!((off(node) - wished).abs() < 50_000, "{wished}: {}", off(node));
+
+    let mut host = up(&machines, &machines.file(), 1).unwrap();
+    let why = host.abilities().clock.clone().unwrap_err();
+    assert!(why.contains("set_clock = true"), "{why}");
+    assert!(host.skew(0, "sleeps", 1_000_000).unwrap_err().why.contains("set_clock = true"));
+    host.close().unwrap();
+
+    let asked = format!("set_clock = true\n{}", machines.file());
+    run(1, "echo 3000000 >/run/off");
+    let host = up(&machines, &asked, 2).unwrap();
+    let why = host.abilities().clock.clone().unwrap_err();
+    assert!(why.contains("n2") && why.contains(" s apart") && why.contains("NTP"), "{why}");
+    drop(host);
+    run(1, "echo 0 >/run/off");
+
+    let mut host = up(&machines, &asked, 2).unwrap();
+    assert_eq!(host.abilities().clock, Ok(()));
+    let sleeps = hosts::Daemon::new("sleeps", "sh", ["-c", "sleep 604 & sleep 605"]);
+    host.start(0, &sleeps).unwrap();
+    eventually("it has forked", || host.pids(0, "sleeps").unwrap().len() == 3);
+    for wished in [100_000_000, -7_000_000, 0, 250_000] {
+        assert_eq!(host.skew(0, "sleeps", wished).unwrap(), 3);
+        is(0, wished);
+        is(1, 0);
+    }
+    // Somebody else sets it right.
+    run(0, "echo 0 >/run/off");
+    assert_eq!(host.skew(0, "sleeps", 250_000).unwrap(), 3);
+    is(0, 250_000);
+    // Nobody may set it: the kernel refuses, and a clock that does not move is not believed.
+    host.skew(1, "none", 5_000_000).unwrap();
+    machines.program("date", "[ \"$*\" = +%s%N ] && exec /bin/date +%s%N; echo 'Operation not permitted' >&2; exit 1");
+    let error = host.skew(1, "none", -5_000_000).unwrap_err();
+    assert!(error.to_string().contains("not permitted"), "{error}");
+    machines.program("date", DATE);
+    host.close().unwrap();
+    is(0, 0);
+    is(1, 0);
+    assert_eq!(machines.left(), [""; 0]);
+}
+
 #[test]
 fn a_machine_whose_key_is_unknown_or_another_one_is_not_entered() {
     if skipped() {

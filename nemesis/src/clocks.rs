@@ -4,7 +4,7 @@
 //! be had everywhere.
 
 use crate::rounds::{LONGER, Round, rounds};
-use crate::{NAMESPACE_TIERS, STORE_TIERS};
+use crate::{ALL_TIERS, STORE_TIERS};
 use harness::{Fault, MS, Motion, Nemesis, Rng, Shape, Strike, Target, Tier, Time};
 
 /// C-: behind, or at half the speed.
@@ -12,7 +12,7 @@ pub const CLOCK_SLOW: Nemesis = Nemesis {
     name: "clock-slow",
     about: "a clock is 10 election time-outs behind, or (not on real databases) runs at half its rate; leader and follower by turns",
     plan: |shape, rng| each(shape, rng, -1, 50),
-    tiers: NAMESPACE_TIERS,
+    tiers: ALL_TIERS,
 };
 
 /// C+: ahead, or at twice the speed.
@@ -20,7 +20,7 @@ pub const CLOCK_FAST: Nemesis = Nemesis {
     name: "clock-fast",
     about: "a clock is 10 election time-outs ahead, or (not on real databases) runs at twice its rate; leader and follower by turns",
     plan: |shape, rng| each(shape, rng, 1, 200),
-    tiers: NAMESPACE_TIERS,
+    tiers: ALL_TIERS,
 };
 
 /// A nemesis that does always the same to a clock: so many election time-outs of offset, at this rate.
@@ -30,7 +30,7 @@ macro_rules! always {
             name: $name,
             about: $about,
             plan: |shape, rng| always(shape, rng, Target::$target, $offset, $rate),
-            tiers: if $rate == 100 { NAMESPACE_TIERS } else { STORE_TIERS },
+            tiers: if $rate == 100 { ALL_TIERS } else { STORE_TIERS },
         }
     };
 }
@@ -69,7 +69,7 @@ macro_rules! moving {
             name: $name,
             about: $about,
             plan: |shape, rng| again(shape, rng, &$fault(shape, Target::$target)),
-            tiers: NAMESPACE_TIERS,
+            tiers: ALL_TIERS,
         }
     };
 }

@@ -61,7 +61,7 @@ pub const NEMESES: &[Nemesis] = &[
 
 /// Wherever the bundled store runs.
 const STORE_TIERS: &[Tier] = &[Tier::Sim, Tier::Local];
-/// Where nodes are this machine's own: clocks can be set, and links can be slow.
+/// Where nodes are this machine's own, so that links can be slow.
 const NAMESPACE_TIERS: &[Tier] = &[Tier::Sim, Tier::Local, Tier::Netns];
 /// Where what passes between nodes are packets of this machine, which have a size.
 const SWITCH_TIERS: &[Tier] = &[Tier::Netns];

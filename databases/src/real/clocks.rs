@@ -18,12 +18,13 @@ pub(super) struct Deviation {
 }
 
 impl Deviation {
-    /// Asks a node. `None` where nothing was answered.
-    fn ask(system: &dyn System, node: NodeId) -> Option<Deviation> {
+    /// Asks a node, whose clock is as exact as this. `None` where nothing was answered.
+    fn ask(system: &dyn System, node: NodeId, exact: i64) -> Option<Deviation> {
         let now = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros() as i64);
         let before = now();
         let Stamp { micros, grain } = system.clock(node.index()).ok()?;
-        Some(Deviation::between(before, micros, grain, now()))
+        let Deviation { low, high } = Deviation::between(before, micros, grain, now());
+        Some(Deviation { low: low - exact, high: high + exact })
     }
 
     /// From a stamp that was taken between two true times.
@@ -176,15 +177,19 @@ impl RealCluster {
         Ok(())
     }
 
+    fn deviation(&self, node: NodeId) -> Option<Deviation> {
+        Deviation::ask(&*self.system, node, self.host.clock_grain())
+    }
+
     /// What a node's clock tells, where that is this offset and cannot be the right time.
     fn told_wrong(&self, node: NodeId, offset: i64) -> Option<Deviation> {
-        Deviation::ask(&*self.system, node).filter(|seen| seen.may_be(offset) && !seen.may_be(0))
+        self.deviation(node).filter(|seen| seen.may_be(offset) && !seen.may_be(0))
     }
 
     /// A clock that does not come right spoils all that follows.
     fn is_right(&self, node: NodeId) -> Result<(), Trouble> {
         let offset = self.offset(node);
-        match Deviation::ask(&*self.system, node) {
+        match self.deviation(node) {
             Some(seen) if !seen.may_be(offset) => {
                 let what = format!("the clock of {node} does not come right");
                 Err(Trouble::new(what, format!("it is off by {seen}"), "run it again; if that helps not, report it"))

@@ -23,6 +23,8 @@ pub struct HostsFile {
     sudo: bool,
     #[serde(default)]
     directory: Option<PathBuf>,
+    #[serde(default)]
+    set_clock: bool,
     /// How long a machine may take to let one in or to answer, in seconds.
     #[serde(default = "ten")]
     pub timeout: u16,
@@ -42,6 +44,7 @@ struct NodeText {
     key: Option<PathBuf>,
     sudo: Option<bool>,
     directory: Option<PathBuf>,
+    set_clock: Option<bool>,
 }
 
 /// One machine.
@@ -61,6 +64,8 @@ pub struct Machine {
     pub sudo: bool,
     /// Below it the run has a directory, there and on the controller.
     pub directory: PathBuf,
+    /// Whether its clock may be set wrong, for everything that runs there.
+    pub set_clock: bool,
 }
 
 /// What is wrong in a hosts file.
@@ -133,12 +138,13 @@ impl HostsFile {
             key: node.key.or(self.key.clone()),
             sudo: node.sudo.unwrap_or(self.sudo),
             directory: node.directory.or(self.directory.clone()).unwrap_or_else(|| "/var/tmp".into()),
+            set_clock: node.set_clock.unwrap_or(self.set_clock),
         })
     }
 }
 
-const ALLOWED: &str = "known_hosts, port, user, key, sudo, directory, timeout and keep_alive, and then for each machine a table \
-                       [[node]] with address and, where it differs, peers, port, user, key, sudo and directory";
+const ALLOWED: &str = "known_hosts, port, user, key, sudo, directory, set_clock, timeout and keep_alive, and then for each machine a table \
+                       [[node]] with address and, where it differs, peers, port, user, key, sudo, directory and set_clock";
 const PATHS: &str = "a path from / or ~/, so that a replay finds it too; {here} is the directory of the file";
 
 /// A path that means another file elsewhere.
@@ -161,12 +167,13 @@ mod tests {
 
     #[test]
     fn what_holds_for_all_is_said_once() {
-        let text = "user = \"perjury\"\nsudo = true\n[[node]]\naddress = \"db1\"\n[[node]]\naddress = \"10.0.0.2\"\n\
-                    port = 2222\nuser = \"root\"\nsudo = false\npeers = \"192.168.0.2\"\n";
+        let text = "user = \"perjury\"\nsudo = true\nset_clock = true\n[[node]]\naddress = \"db1\"\n[[node]]\naddress = \"10.0.0.2\"\n\
+                    port = 2222\nuser = \"root\"\nsudo = false\nset_clock = false\npeers = \"192.168.0.2\"\n";
         let machines: Vec<Machine> = HostsFile::read(text).expect("it is one").machines().collect();
         assert_eq!((&*machines[0].user, machines[0].port, machines[0].sudo), ("perjury", 22, true));
         assert_eq!((&*machines[1].user, machines[1].port, machines[1].sudo), ("root", 2222, false));
         assert_eq!(machines[1].peers, Some("192.168.0.2".parse().unwrap()));
+        assert_eq!((machines[0].set_clock, machines[1].set_clock), (true, false));
         assert_eq!(machines[0].directory, PathBuf::from("/var/tmp"));
     }
 

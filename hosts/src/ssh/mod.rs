@@ -22,6 +22,7 @@ mod guard;
 mod node;
 mod road;
 mod rules;
+mod time;
 
 pub use file::{HostsFile, Machine, Wrong};
 
@@ -221,10 +222,7 @@ fn abilities(nodes: &[Arc<Node>]) -> Abilities {
         delay: Err("this kind of host cannot slow links down yet".into()),
         kill: Ok(()),
         pause: Ok(()),
-        clock: Err(
-            "the clock of one process of another machine cannot be set, and a whole machine's clock is not touched"
-                .into(),
-        ),
+        clock: time::may(nodes),
         cpu: Err("processes of another machine cannot be stopped and continued as fast as a limit needs it".into()),
         memory: Err("this kind of host cannot limit the memory of processes yet".into()),
         files: Err("this kind of host cannot damage files yet".into()),
@@ -275,9 +273,14 @@ impl Host for Ssh {
     fn resume(&mut self, node: usize, daemon: &str) -> Result<bool> {
         self.node(node).resume(daemon)
     }
-    fn skew(&mut self, node: usize, _: &str, _: i64) -> Result<usize> {
-        let why = self.abilities.clock.clone().expect_err("it is never possible");
-        Err(self.node(node).door.error("cannot have a wrong clock", why, "use --tier netns"))
+    fn skew(&mut self, node: usize, daemon: &str, offset: i64) -> Result<usize> {
+        if let Err(why) = &self.abilities.clock {
+            return Err(self.node(node).door.error("cannot have a wrong clock", why, "use --tier netns"));
+        }
+        time::set(self.node(node), daemon, offset)
+    }
+    fn clock_grain(&self) -> i64 {
+        time::GRAIN
     }
     fn log(&self, node: usize, daemon: &str) -> PathBuf {
         // What cannot be brought any more is not in the copy: a log is a help and no proof.
