@@ -1,7 +1,7 @@
 //! After every fault clients are served again, and how long that took: the one checker that judges by times.
 //!
 //! A run is told off only where there is enough to judge by: requests asked later than three election time-outs after a
-//! fault has ended, while no other fault is there, must nearly all be answered. What happens while a fault lasts is
+//! fault has ended (and what a process takes to start, where the fault had ended one), while no other fault is there, must nearly all be answered. What happens while a fault lasts is
 //! measured and never judged, because a cut or killed side cannot be served. Whoever sits beside a node whose files were damaged is
 //! left out: it may have gone for good.
 
@@ -23,6 +23,12 @@ const ENOUGH: usize = 20;
 const PERCENT: usize = 95;
 /// Election time-outs, the shortest that there are, that a system has to recover.
 const GRACE: u64 = 3;
+
+/// How long after the end of a fault nobody need be served.
+fn grace(run: &Run, fault: &FaultInterval) -> Time {
+    let settings = &run.plan.settings;
+    settings.election_low * GRACE + if fault.fault.restarts() { settings.starting } else { Time::ZERO }
+}
 
 fn check(run: &Run, _: Budget) -> Opinion {
     let finals = run.finals();
@@ -76,7 +82,7 @@ fn recovery(run: &Run, fault: &FaultInterval, calls: &[Call]) -> Option<Share> {
     if fault.ended == Time::NEVER {
         return None;
     }
-    let from = fault.ended + run.plan.settings.election_low * GRACE;
+    let from = fault.ended + grace(run, fault);
     let others = || run.faults.iter().filter(|other| other.strike != fault.strike);
     let next = others().map(|other| other.began).filter(|began| *began >= fault.ended).min();
     let to = next.unwrap_or(Time::NEVER).min(run.chaos().1);
@@ -111,7 +117,7 @@ fn worst(run: &Run, windows: &[Option<Share>]) -> Verdict {
         "{} ended at {}, but of the requests asked later than {} after that only {} were answered, {PERCENT} % are expected",
         named(run, fault),
         fault.ended,
-        run.plan.settings.election_low * GRACE,
+        grace(run, fault),
         share.percent()
     );
     let rows: Vec<(&FaultInterval, &Share)> = judged.collect();
@@ -268,6 +274,17 @@ mod tests {
               only 90 % of 20 were answered, 95 % are expected"]
         );
         assert_eq!(anomaly.events.len(), 2);
+    }
+
+    #[test]
+    fn a_process_that_was_killed_has_time_to_start() {
+        let judged = |fault: &str| {
+            let mut run = script::run(&format!("at 100\n{fault} n1\nat 1000\nmend\nat 4100\n{}", reads(0, 20)));
+            run.plan.settings.starting = harness::SECOND * 4;
+            check(&run, Budget::default()).verdict
+        };
+        assert_eq!(judged("kill"), Verdict::Held);
+        assert_eq!(judged("cut").word(), "violated");
     }
 
     #[test]

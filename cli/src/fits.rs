@@ -47,6 +47,7 @@ pub fn settings(settings: &Settings) -> Result<(), Usage> {
         (settings.delay_low <= settings.delay_high, "settings: delay_low is above delay_high"),
         (settings.sync_low <= settings.sync_high, "settings: sync_low is above sync_high"),
         (settings.delay_high <= SECOND * 3600, "settings: delay_high takes at most 1 hour, in microseconds"),
+        (settings.starting <= SECOND * 3600, "settings: starting takes at most 1 hour, in microseconds"),
         (settings.sync_high <= SECOND * 3600, "settings: sync_high takes at most 1 hour, in microseconds"),
         (settings.max_entries_per_append >= 1, "settings: max_entries_per_append takes at least 1"),
         (settings.snapshot_every >= 1, "settings: snapshot_every takes at least 1"),

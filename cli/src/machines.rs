@@ -3,7 +3,7 @@
 
 use crate::assemble::Usage;
 use harness::files::Malformed;
-use harness::{Plan, Strike, Trouble};
+use harness::{Plan, Trouble};
 use hosts::Host;
 
 /// What the text of a hosts file is called among what a plan is given.
@@ -21,7 +21,7 @@ pub fn count(name: &str, text: &str) -> Result<usize, Malformed> {
 /// Complains about clocks that are to be set on machines of which the hosts file does not say that they may be.
 #[cfg(feature = "ssh")]
 pub fn clocks(plan: &Plan) -> Result<(), Usage> {
-    let wrong = |strike: &Strike| matches!(strike.fault, harness::Fault::Clock { .. });
+    let wrong = |strike: &harness::Strike| matches!(strike.fault, harness::Fault::Clock { .. });
     let Some(text) = plan.given.get(HOSTS).filter(|_| plan.strikes.iter().any(wrong)) else { return Ok(()) };
     let file = hosts::ssh::HostsFile::read(text).map_err(|wrong| Usage(wrong.what))?;
     match file.machines().take(plan.nodes.into()).find(|machine| !machine.set_clock) {

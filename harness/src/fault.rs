@@ -282,6 +282,12 @@ impl Fault {
         }
     }
 
+    /// Whether its end has a process begin anew.
+    pub fn restarts(&self) -> bool {
+        use Fault::{BitFlip, Kill, MemoryLimit, PowerLoss, Truncate, Wipe};
+        matches!(self, Kill(_) | PowerLoss(_) | Wipe(_) | MemoryLimit { .. } | BitFlip(_) | Truncate { .. })
+    }
+
     /// Whether it is done to real databases alone: the bundled store's messages have no size, and its nodes have no processes, or no
     /// files, that it could be done to.
     pub fn real_only(&self) -> bool {

@@ -108,6 +108,9 @@ pub struct Settings {
     pub election_low: Time,
     /// The longest.
     pub election_high: Time,
+    /// How long a process that was started takes until it serves, beyond what an election takes. Left out of files where zero.
+    #[serde(skip_serializing_if = "Time::is_zero")]
+    pub starting: Time,
     /// A client gives an operation up after this.
     pub request_timeout: Time,
     /// A client that follows the leader asks another node after this.
@@ -135,6 +138,7 @@ impl Default for Settings {
             heartbeat: MS * 50,
             election_low: MS * 500,
             election_high: SECOND,
+            starting: Time::ZERO,
             request_timeout: SECOND,
             attempt_timeout: MS * 400,
             delay_low: MS,

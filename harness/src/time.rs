@@ -28,6 +28,10 @@ impl Time {
     pub fn seconds(self) -> f64 {
         self.0 as f64 / 1e6
     }
+    /// No time at all.
+    pub fn is_zero(&self) -> bool {
+        *self == Time::ZERO
+    }
     /// The span from `earlier` to here; zero if `earlier` is later.
     pub fn since(self, earlier: Time) -> Time {
         Time(self.0.saturating_sub(earlier.0))

@@ -80,6 +80,8 @@ pub const GALERA: Database = Database {
         heartbeat: MS * 250,
         election_low: SECOND,
         election_high: SECOND * 2,
+        // It reads its tables twice, once to know how far it has got.
+        starting: SECOND * 8,
         request_timeout: SECOND,
         ..Settings::default()
     },

@@ -77,13 +77,15 @@ pub struct Times {
     pub heartbeat: u64,
     /// Until nodes that hear no leader elect another one, at most.
     pub election: u64,
+    /// Until a node that was started serves, beyond that.
+    pub start: u64,
     /// Until a client gives an operation up.
     pub request: u64,
 }
 
 impl Default for Times {
     fn default() -> Times {
-        Times { heartbeat: 100, election: 1000, request: 1000 }
+        Times { heartbeat: 100, election: 1000, start: 0, request: 1000 }
     }
 }
 
@@ -134,11 +136,12 @@ impl SystemFile {
 
     /// Its times, as plans have them.
     pub fn settings(&self) -> Settings {
-        let Times { heartbeat, election, request } = self.times;
+        let Times { heartbeat, election, start, request } = self.times;
         Settings {
             heartbeat: MS * heartbeat,
             election_low: MS * election / 2,
             election_high: MS * election,
+            starting: (MS * start).min(SECOND * 3600),
             request_timeout: (MS * request).min(SECOND * 60),
             ..Settings::default()
         }
