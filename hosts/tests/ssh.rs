@@ -33,7 +33,7 @@ fn daemons_are_started_paused_killed_and_cut_off_by_ssh_alone() {
     let machines = Machines::up(2);
     let mut host = up(&machines, &machines.file(), 2).unwrap();
     for (what, ability) in host.abilities().each() {
-        let beyond = ["delay", "clock", "cpu-limit", "memory-limit", "files"];
+        let beyond = ["delay", "clock", "cpu-limit", "files"];
         assert_eq!(ability.is_ok(), !beyond.contains(&what), "{what}: {ability:?}");
     }
     let there = machines.left();
@@ -102,6 +102,24 @@ fn daemons_are_started_paused_killed_and_cut_off_by_ssh_alone() {
     assert!(host.lost().unwrap() > 0);
 
     assert!(machines.left().iter().any(|line| line.contains("common::play")), "a daemon is seen");
+
+    // What a daemon asks for beyond its limit is refused until it is lifted.
+    host.start(0, &role("grow", &[])).unwrap();
+    let grow = host.log(0, "grow");
+    let said = |host: &Ssh, word: &str| {
+        host.log(0, "grow");
+        fs::read_to_string(&grow).unwrap_or_default().lines().last() == Some(word)
+    };
+    eventually("it grows", || said(&host, "granted"));
+    let limited = host.limit_memory(0, "grow", Some(1 << 20)).unwrap();
+    assert!(!limited.is_empty() && limited.iter().all(|one| one.may_have == one.had + (1 << 20)), "{limited:?}");
+    let again = host.limit_memory(0, "grow", Some(1 << 30)).unwrap();
+    assert!(again.iter().all(|one| one.may_have < 1 << 30), "who is limited is left alone: {again:?}");
+    eventually("it is refused", || said(&host, "refused"));
+    assert_eq!(host.limit_memory(0, "grow", None).unwrap(), []);
+    eventually("it grows again", || said(&host, "granted"));
+    assert!(host.kill(0, "grow").unwrap().is_some());
+    assert_eq!(host.limit_memory(0, "grow", Some(1)).unwrap(), []);
 
     // Pause, resume, kill, stop.
     assert!(host.pause(1, "echo").unwrap());

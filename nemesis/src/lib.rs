@@ -67,6 +67,8 @@ const NAMESPACE_TIERS: &[Tier] = &[Tier::Sim, Tier::Local, Tier::Netns];
 const SWITCH_TIERS: &[Tier] = &[Tier::Netns];
 /// Where nodes are real databases on this machine, whose processes and files can be reached.
 const DATABASE_TIERS: &[Tier] = &[Tier::Netns];
+/// The same, and where their limits can be moved.
+const MEMORY_TIERS: &[Tier] = &[Tier::Netns, Tier::Ssh];
 /// Everywhere.
 const ALL_TIERS: &[Tier] = &[Tier::Sim, Tier::Local, Tier::Netns, Tier::Ssh];
 /// Wherever somebody is asked, even if nothing may be done to it.
@@ -183,7 +185,12 @@ mod tests {
         for nemesis in NEMESES {
             let strikes = plan(nemesis.name, &shape(Tier::Netns), Seed(1)).expect("a known name");
             let real_only = strikes.iter().any(|strike| strike.fault.real_only());
-            assert_eq!(real_only, nemesis.tiers == DATABASE_TIERS, "{}", nemesis.name);
+            assert_eq!(
+                real_only,
+                nemesis.tiers.contains(&Tier::Netns) && !nemesis.tiers.contains(&Tier::Sim),
+                "{}",
+                nemesis.name
+            );
         }
     }
 

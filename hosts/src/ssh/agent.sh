@@ -80,6 +80,28 @@ signal() {
     :
 }
 
+# limit NAME SPARE: each of its processes may have so many bytes of data more than it has, whoever is limited already is left alone;
+# without SPARE, as many as it likes. Says for each its number, and how many bytes it has and may have.
+limit() {
+    for process in $(members "$1"); do
+        had=$(sed -n 's/^VmData:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$process/status" 2>/dev/null)
+        most=$(sed -n 's/^Max data size *\([0-9a-z]*\) *\([0-9a-z]*\).*/\1 \2/p' "/proc/$process/limits" 2>/dev/null)
+        soft=${most% *} hard=${most#* }
+        [ -n "$had" ] && [ -n "$most" ] || continue
+        if [ -z "$2" ]; then
+            [ "$soft" = "$hard" ] || prlimit --pid "$process" "--data=$hard:" || [ ! -d "/proc/$process" ] || return
+            continue
+        fi
+        if [ "$soft" = "$hard" ]; then
+            soft=$((had * 1024 + $2))
+            prlimit --pid "$process" "--data=$soft:" || { [ -d "/proc/$process" ] && return 1 || continue; }
+            soft=$(sed -n 's/^Max data size *\([0-9a-z]*\) .*/\1/p' "/proc/$process/limits" 2>/dev/null)
+        fi
+        echo "$process $((had * 1024)) $soft"
+    done
+    :
+}
+
 # end NAME: kills its first process, with which the kernel kills all others; where it has no namespace, each of them.
 end() {
     [ "$space" = yes ] || signal "$1" KILL

@@ -28,6 +28,7 @@ pub use file::{HostsFile, Machine, Wrong};
 
 use crate::error::{Error, Result};
 use crate::host::{Abilities, Ability, Daemon, Dialer, Endpoint, Host, Stopped, Way};
+use crate::memory::Limited;
 use agent::{Agent, Told};
 use door::Door;
 use guard::Guard;
@@ -224,9 +225,16 @@ fn abilities(nodes: &[Arc<Node>]) -> Abilities {
         pause: Ok(()),
         clock: time::may(nodes),
         cpu: Err("processes of another machine cannot be stopped and continued as fast as a limit needs it".into()),
-        memory: Err("this kind of host cannot limit the memory of processes yet".into()),
+        memory: limits(nodes),
         files: Err("this kind of host cannot damage files yet".into()),
     }
+}
+
+/// Whether each machine has the program that moves limits; whoever starts a process may move its limits.
+fn limits(nodes: &[Arc<Node>]) -> Ability {
+    let there = side_by_side(nodes, |node| node.ask(&["prlimit", "--version"]).map(drop));
+    let failed = nodes.iter().zip(there).find_map(|(node, there)| Some((node, there.err()?)));
+    failed.map_or(Ok(()), |(node, error)| Err(format!("{}: {error}", node.door.name)))
 }
 
 impl Host for Ssh {
@@ -281,6 +289,9 @@ impl Host for Ssh {
     }
     fn clock_grain(&self) -> i64 {
         time::GRAIN
+    }
+    fn limit_memory(&mut self, node: usize, daemon: &str, spare: Option<u64>) -> Result<Vec<Limited>> {
+        self.node(node).limit_memory(daemon, spare)
     }
     fn log(&self, node: usize, daemon: &str) -> PathBuf {
         // What cannot be brought any more is not in the copy: a log is a help and no proof.

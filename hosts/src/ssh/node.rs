@@ -4,6 +4,7 @@ use super::agent::{Agent, Hello};
 use super::door::Door;
 use crate::error::Result;
 use crate::host::{Daemon, Stopped};
+use crate::memory::Limited;
 use crate::tool;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -256,6 +257,20 @@ impl Node {
             thread::sleep(MOMENT);
         }
         Ok(false)
+    }
+
+    /// Lets each of its processes have so many bytes of memory more than it has, or all again; see [`crate::Host::limit_memory`].
+    pub fn limit_memory(&self, name: &str, spare: Option<u64>) -> Result<Vec<Limited>> {
+        if !self.alive(name)? {
+            return Ok(Vec::new());
+        }
+        let said = self.ask(&["limit", name, &spare.map_or(String::new(), |spare| spare.to_string())])?;
+        let limited = |line: &String| {
+            let mut numbers = line.split(' ').map(str::parse::<u64>);
+            let mut number = || numbers.next()?.ok();
+            Some(Limited { pid: number()? as u32, had: number()?, may_have: number()? })
+        };
+        Ok(said.iter().filter_map(limited).collect())
     }
 
     /// Runs a command to its end; kills it when patience runs out.
