@@ -251,9 +251,10 @@ impl Keeper {
         let now = Instant::now();
         while self.held.peek().is_some_and(|Reverse(first)| first.due <= now) {
             let Reverse(first) = self.held.pop().expect("one was seen");
-            self.queue.release(first.id)?;
+            // Told before it goes, so that whoever has heard of it finds it told.
             let done = &mut lock(&self.shared).done;
             done.longest = done.longest.max(first.due.saturating_duration_since(first.since));
+            self.queue.release(first.id)?;
         }
         Ok(())
     }
