@@ -85,8 +85,7 @@ impl Mesh {
             let mend = "end whatever listens on that port of all addresses; ports below 1024 are for root";
             Error::new(format!("cannot use port {port} for {}", name(node)), why, mend)
         };
-        // The daemon's own address must be free, too.
-        drop(TcpListener::bind((self.block.node(node), port)).map_err(taken)?);
+        nobody_listens(self.block.node(node), port).map_err(taken)?;
         let listener = Arc::new(TcpListener::bind(address).map_err(taken)?);
         let (mesh, accepts) = (self.clone(), listener.clone());
         let accepting = move || {
@@ -250,6 +249,14 @@ fn has_hung_up(stream: &TcpStream) -> bool {
     let mut polled = [PollFd::new(stream, PollFlags::RDHUP)];
     let at_once = Timespec::default();
     poll(&mut polled, Some(&at_once)).is_ok_and(|changed| changed > 0)
+}
+
+/// An error where somebody listens at a daemon's own address. That is found out without listening: what is open here for a moment is
+/// open for as long in whatever another thread begins meanwhile, and nobody is to be answered there.
+fn nobody_listens(address: Ipv4Addr, port: u16) -> io::Result<()> {
+    let socket = socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+    sockopt::set_socket_reuseaddr(&socket, true)?;
+    Ok(bind(&socket, &SocketAddrV4::new(address, port))?)
 }
 
 /// A socket that is not connected yet, at an address of its own.
