@@ -176,10 +176,11 @@ fn a_slow_link_has_a_direction_keeps_its_order_and_is_fast_again() {
 
     host.slow(&[(Node(1), Node(0), slow)]).unwrap();
     assert!(round_trip(&mut slowed, "one way") >= by, "the answer is held");
-    let one_way = host.slowed().unwrap().packets;
-    assert!(one_way > 0);
-    round_trip(&mut other, "beside it");
-    assert_eq!(host.slowed().unwrap().packets, one_way, "no other link is slow");
+    let one_way = host.slowed().unwrap();
+    assert!(one_way.packets > 0);
+    // What TCP has said again meanwhile may still come.
+    round_trip(&mut other, &"beside it ".repeat(5_000));
+    assert!(host.slowed().unwrap().bytes < one_way.bytes + 5_000, "no other link is slow");
 
     host.slow(&[(Node(1), Node(0), slow), (Node(0), Node(1), slow)]).unwrap();
     assert!(round_trip(&mut slowed, "both ways") >= by * 2);
@@ -221,8 +222,9 @@ fn a_narrow_link_carries_its_rate_drops_what_does_not_fit_and_loses_nothing_for_
     assert!(slowed.bytes > 100_000 && slowed.packets > 60, "packets are as small as on a wire: {slowed:?}");
     assert!(slowed.dropped > 0 && slowed.longest > Duration::from_millis(500), "{slowed:?}");
     assert!(slowed.longest < Duration::from_millis(1100), "what waits is sent within a second: {slowed:?}");
-    round_trip(&mut other, "beside it");
-    assert_eq!(host.slowed().unwrap().packets, slowed.packets, "no other link is narrow");
+    // The last acknowledgements of the narrow one may still come.
+    round_trip(&mut other, &"beside it ".repeat(5_000));
+    assert!(host.slowed().unwrap().bytes < slowed.bytes + 5_000, "no other link is narrow");
 
     host.slow(&[]).unwrap();
     round_trip(&mut narrow, "wide");
