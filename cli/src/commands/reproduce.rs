@@ -132,9 +132,9 @@ fn attempt_it(arguments: &Arguments, attempt: &Attempt, stop: &AtomicBool) -> Re
         Verdict::Violated(anomaly) => anomaly.events.iter().map(|event| run.history.events[*event].time).max(),
         _ => None,
     };
-    let as_expected = match attempt.class {
-        None => judgement.verdict == Verdict::Held,
-        Some(class) => classes(&judgement).any(|seen| seen == class),
+    let as_expected = match attempt.classes {
+        [] => judgement.verdict == Verdict::Held,
+        expected => classes(&judgement).any(|seen| expected.contains(&seen)),
     };
     let observed = match &judgement.verdict {
         Verdict::Violated(_) => format!("violated: {}", classes(&judgement).collect::<Vec<_>>().join(", ")),

@@ -29,14 +29,15 @@ fn what_is_locked_when_it_is_read_is_not_destroyed() {
 #[test]
 fn a_node_is_read_before_it_has_what_another_one_acknowledged() {
     let Some(_turn) = turn() else { return };
-    let (ended, _) = until(1, 2, "--database galera --workload register --nemesis calm --time 20s --rate 150");
-    assert!(ended.out.contains("linearizable, stale-after-ack"), "{}", ended.out);
+    let (ended, _) = until(1, 2, "--database galera --workload register --nemesis calm --time 20s --rate 600");
+    let stale = ["linearizable, stale-after-ack", "linearizable, new-then-old"];
+    assert!(stale.iter().any(|seen| ended.out.contains(seen)), "{}", ended.out);
 }
 
 #[test]
 fn a_node_that_waits_for_the_others_is_never_read_too_early() {
     let Some(_turn) = turn() else { return };
-    until(0, 1, "--database galera:wsrep_sync_wait=15 --workload register --nemesis calm --time 20s --rate 150");
+    until(0, 1, "--database galera:wsrep_sync_wait=15 --workload register --nemesis calm --time 20s --rate 600");
 }
 
 /// Those who agree on who is there must hear each other's messages before they suspect each other, or the whole group stands still.
