@@ -1,9 +1,9 @@
 //! After every fault clients are served again, and how long that took: the one checker that judges by times.
 //!
 //! A run is told off only where there is enough to judge by: requests asked later than three election time-outs after a
-//! fault has ended (and what a process takes to start, where the fault had ended one), while no other fault is there, must nearly all be answered. What happens while a fault lasts is
-//! measured and never judged, because a cut or killed side cannot be served. Whoever sits beside a node whose files were damaged is
-//! left out: it may have gone for good.
+//! fault has ended (and what a process takes to start, where the fault had ended one), while no other fault is there, must
+//! nearly all be answered. What happens while a fault lasts is measured and never judged, because a cut or killed side cannot be
+//! served. Whoever sits beside a node whose files were damaged is left out: it may have gone for good.
 
 use crate::{calls, script, words};
 use harness::unserved::{self, Unserved};

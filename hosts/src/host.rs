@@ -79,7 +79,7 @@ pub struct Abilities {
     pub kill: Ability,
     /// Daemons are paused with all that they have forked.
     pub pause: Ability,
-    /// A daemon's clock on the wall may be wrong, and no other one with it.
+    /// A daemon's clock on the wall may be wrong: no other one with it, but where nodes are whole machines all of its machine's.
     pub clock: Ability,
     /// A daemon may be let run for a share of the time.
     pub cpu: Ability,
@@ -201,7 +201,7 @@ pub trait Host: Send {
     fn pause(&mut self, node: usize, daemon: &str) -> Result<bool>;
     /// `SIGCONT` for each of its processes, until the kernel shows none of them stopped. False if it was not running.
     fn resume(&mut self, node: usize, daemon: &str) -> Result<bool>;
-    /// Makes the clock on the wall of each of its processes wrong by so many microseconds, 0 for right; those that are wrong by as
+    /// Makes the clock on the wall of each of its processes (of its machine, where nodes are whole ones) wrong by so many microseconds, 0 for right; those that are wrong by as
     /// much already are not touched, those that are wrong otherwise run on, others are stopped for some milliseconds. Returns how many processes read back as wished. What
     /// they fork inherits it; a process that begins another program has a right clock, until this is called again.
     fn skew(&mut self, node: usize, daemon: &str, offset: i64) -> Result<usize>;

@@ -15,6 +15,7 @@
 //! whatever way that ends, the machine ends the run's processes and removes its table and its directory by itself.
 
 mod agent;
+mod clock;
 mod door;
 mod file;
 mod files;
@@ -22,7 +23,6 @@ mod guard;
 mod node;
 mod road;
 mod rules;
-mod time;
 
 pub use file::{HostsFile, Machine, Wrong};
 
@@ -223,7 +223,7 @@ fn abilities(nodes: &[Arc<Node>]) -> Abilities {
         delay: Err("this kind of host cannot slow links down yet".into()),
         kill: Ok(()),
         pause: Ok(()),
-        clock: time::may(nodes),
+        clock: clock::may(nodes),
         cpu: Err("processes of another machine cannot be stopped and continued as fast as a limit needs it".into()),
         memory: limits(nodes),
         files: Err("this kind of host cannot damage files yet".into()),
@@ -285,10 +285,10 @@ impl Host for Ssh {
         if let Err(why) = &self.abilities.clock {
             return Err(self.node(node).door.error("cannot have a wrong clock", why, "use --tier netns"));
         }
-        time::set(self.node(node), daemon, offset)
+        clock::set(self.node(node), daemon, offset)
     }
     fn clock_grain(&self) -> i64 {
-        time::GRAIN
+        clock::GRAIN
     }
     fn limit_memory(&mut self, node: usize, daemon: &str, spare: Option<u64>) -> Result<Vec<Limited>> {
         self.node(node).limit_memory(daemon, spare)

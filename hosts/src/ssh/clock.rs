@@ -7,11 +7,13 @@ use crate::host::Ability;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-/// As far from what it should be a clock may be, in microseconds: what `date` and its shell take, the hundredths of a second of
-/// `/proc/uptime`, and what two machines differ by whose clocks somebody sets.
-pub const GRAIN: i64 = 50_000;
-/// A clock that is as near as this is left alone.
+/// A clock that is as near as this to what it should be is left alone, in microseconds: nearer than what `date` and its shell take and
+/// the hundredths of a second of `/proc/uptime` nobody can set it.
 const NEAR: i64 = 20_000;
+/// So far apart the clocks of two machines may be before anybody sets one wrong.
+const APART: i64 = 30_000;
+/// As far from what it should be, by the controller's clock, one may therefore be.
+pub const GRAIN: i64 = NEAR + APART;
 
 /// Whether the clocks of all these machines may be set, and can be.
 pub(super) fn may(nodes: &[Arc<Node>]) -> Ability {
@@ -43,7 +45,7 @@ fn can(node: &Node) -> Ability {
     let told: i64 = told.concat().parse().map_err(|_| "its `date` tells no nanoseconds")?;
     let told = told / 1000;
     let apart = (before - told).max(told - after).max(0);
-    match apart <= GRAIN {
+    match apart <= APART {
         true => Ok(()),
         false => Err(format!(
             "its clock and the controller's are {:.3} s apart, so that nobody could tell whether it is wrong: have both set by NTP",
@@ -90,5 +92,20 @@ impl Own {
             Err(behind) => -(behind.duration().as_micros() as i64),
         };
         (told - passed.as_micros() as i64).abs() > NEAR
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn the_controller_notices_when_its_own_clock_was_set() {
+        assert!(!Own::now().moved());
+        let second = Duration::from_secs(1);
+        for told in [SystemTime::now() - second, SystemTime::now() + second] {
+            assert!(Own(told, Instant::now()).moved());
+        }
     }
 }
