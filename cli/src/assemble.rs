@@ -1,7 +1,6 @@
 //! From names to a plan, from a plan to a run, from a run to a judgement.
 
 use crate::fits::{self, Size};
-use crate::machines;
 use crate::systems::{self, GivenTexts, bears, real};
 use checkers::linearizable::Online;
 use databases::real::choose;
@@ -167,7 +166,7 @@ pub fn plan(request: &Request) -> Result<Plan, Usage> {
         asks,
         strikes,
     };
-    may_be_done(&plan)?;
+    members_may_change(&plan.design, &plan.strikes)?;
     Ok(plan)
 }
 
@@ -228,13 +227,7 @@ pub fn check_plan(plan: &Plan) -> Result<(), Usage> {
     fits::size(&Size { nodes, clients, time, rate: 1.0, every: None })?;
     fits::settings(&plan.settings)?;
     fits::strikes(&plan.strikes, plan.nodes, tier)?;
-    may_be_done(plan)
-}
-
-/// Complains about strikes that this design, or these machines, cannot have.
-fn may_be_done(plan: &Plan) -> Result<(), Usage> {
-    members_may_change(&plan.design, &plan.strikes)?;
-    machines::clocks(plan)
+    members_may_change(&plan.design, &plan.strikes)
 }
 
 /// Complains about nodes that are to move to new machines where their design has no way for it.

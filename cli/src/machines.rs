@@ -2,9 +2,13 @@
 //! without the feature `ssh` says so.
 
 use crate::assemble::Usage;
+#[cfg(feature = "ssh")]
+use harness::Fault;
 use harness::files::Malformed;
 use harness::{Plan, Trouble};
 use hosts::Host;
+#[cfg(feature = "ssh")]
+use std::path::Path;
 
 /// What the text of a hosts file is called among what a plan is given.
 pub const HOSTS: &str = "hosts";
@@ -18,29 +22,23 @@ pub fn count(name: &str, text: &str) -> Result<usize, Malformed> {
     read.map(|file| file.machines().count()).map_err(wrong)
 }
 
-/// Complains about clocks that are to be set on machines of which the hosts file does not say that they may be.
+/// This program, by a name that stays right when its file is replaced by a newer one.
 #[cfg(feature = "ssh")]
-pub fn clocks(plan: &Plan) -> Result<(), Usage> {
-    let wrong = |strike: &harness::Strike| matches!(strike.fault, harness::Fault::Clock { .. });
-    let Some(text) = plan.given.get(HOSTS).filter(|_| plan.strikes.iter().any(wrong)) else { return Ok(()) };
-    let file = hosts::ssh::HostsFile::read(text).map_err(|wrong| Usage(wrong.what))?;
-    match file.machines().take(plan.nodes.into()).find(|machine| !machine.set_clock) {
-        None => Ok(()),
-        Some(machine) => Err(Usage(format!(
-            "a wrong clock on a machine that is reached by SSH is that of all that runs there: say `set_clock = true` of {} in the hosts \
-             file if that may be, or use --tier netns",
-            machine.address
-        ))),
-    }
-}
+const PROGRAM: &str = "/proc/self/exe";
 
-/// The nodes of a plan.
+/// The nodes of a plan. This program is sent to the machines where a fault needs it there.
 #[cfg(feature = "ssh")]
 pub fn up(plan: &Plan) -> Result<Box<dyn Host>, Trouble> {
     let wrong = |why: String| Trouble::new("the machines cannot be used", why, "plan it anew");
     let text = plan.given.get(HOSTS).ok_or_else(|| wrong("the plan has no hosts file".to_string()))?;
     let file = hosts::ssh::HostsFile::read(text).map_err(|error| wrong(error.what))?;
-    let up = hosts::ssh::Ssh::up(&file, plan.nodes.into(), &hosts::Dialer::plain());
+    let needs = |fault: &Fault| match fault {
+        Fault::Clock { .. } => file.machines().any(|machine| !machine.set_clock),
+        Fault::CpuLimit { .. } | Fault::BitFlip(_) | Fault::Truncate { .. } => true,
+        _ => false,
+    };
+    let program = plan.strikes.iter().any(|strike| needs(&strike.fault)).then_some(Path::new(PROGRAM));
+    let up = hosts::ssh::Ssh::up(&file, plan.nodes.into(), &hosts::Dialer::plain(), program);
     Ok(Box::new(up.map_err(|error| Trouble::new(error.what, error.why, error.mend))?))
 }
 
@@ -48,12 +46,6 @@ pub fn up(plan: &Plan) -> Result<Box<dyn Host>, Trouble> {
 #[cfg(not(feature = "ssh"))]
 pub fn count(name: &str, _: &str) -> Result<usize, Malformed> {
     Err(Malformed::new(name, "this program was built without SSH", BUILD))
-}
-
-/// Without the feature there are no machines.
-#[cfg(not(feature = "ssh"))]
-pub fn clocks(_: &Plan) -> Result<(), Usage> {
-    Ok(())
 }
 
 /// Without the feature nobody gets there.

@@ -169,7 +169,6 @@ fn what_cannot_be_reached_is_told_and_what_is_wrong_starts_nothing() {
         ("--tier ssh --hosts wrong.toml", "wrong.toml:3"),
         ("--tier netns --hosts hosts.toml", "--hosts names machines for --tier ssh"),
         ("--tier ssh --hosts hosts.toml --nodes 3", "the hosts file has 1"),
-        ("--tier ssh --hosts hosts.toml --nemesis clock-fast", "say `set_clock = true` of 10.77.0.1 in the hosts file"),
     ] {
         let (code, said) = ended(perjury(&machines, dir.path(), &format!("{run} {words}")));
         assert_eq!(code, 64, "{words}: {said}");

@@ -10,6 +10,20 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+/// What is to be done to a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hurt {
+    /// One bit of a byte that is not zero is turned over: which byte and which bit is drawn, and counts modulo how many there are.
+    Flip {
+        /// For the byte.
+        byte: u64,
+        /// For the bit.
+        bit: u64,
+    },
+    /// So many bytes are cut off what was written, or all of it where it was less.
+    Shorten(u64),
+}
+
 /// What was done to a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Damage {
@@ -22,12 +36,12 @@ pub struct Damage {
     /// What is there now; nothing where the file ends there.
     pub after: Vec<u8>,
     /// How long the file was.
-    length: u64,
+    pub length: u64,
 }
 
 /// Plain files with something in them below `dir`, the one that was changed last first. Links are not followed, and files that have
-/// another name elsewhere are left out. `wanted` is told each path from `dir` on.
-pub fn files(dir: &Path, wanted: impl Fn(&Path) -> bool) -> io::Result<Vec<PathBuf>> {
+/// another name elsewhere are left out.
+pub fn files(dir: &Path) -> io::Result<Vec<PathBuf>> {
     let mut found: Vec<(SystemTime, PathBuf)> = Vec::new();
     let mut dirs = vec![dir.to_path_buf()];
     while let Some(next) = dirs.pop() {
@@ -38,8 +52,7 @@ pub fn files(dir: &Path, wanted: impl Fn(&Path) -> bool) -> io::Result<Vec<PathB
                 continue;
             }
             let meta = entry.metadata()?;
-            let below = path.strip_prefix(dir).is_ok_and(&wanted);
-            if kind.is_file() && meta.nlink() == 1 && meta.len() > 0 && below {
+            if kind.is_file() && meta.nlink() == 1 && meta.len() > 0 {
                 found.push((meta.modified()?, path));
             }
         }
@@ -49,22 +62,26 @@ pub fn files(dir: &Path, wanted: impl Fn(&Path) -> bool) -> io::Result<Vec<PathB
     Ok(found.into_iter().map(|(_, path)| path).filter(written).collect())
 }
 
-/// Turns over one bit of a byte that is not zero. `draw` gives a number below another one.
-pub fn flip(file: &Path, mut draw: impl FnMut(u64) -> u64) -> io::Result<Damage> {
-    let nth = draw(written(file)?.bytes);
-    let offset = nth_byte(file, nth)?;
-    let bit = draw(8);
+/// Does it to a file, and reads it back.
+pub fn damage(file: &Path, hurt: Hurt) -> io::Result<Damage> {
+    match hurt {
+        Hurt::Flip { byte, bit } => flip(file, byte, bit),
+        Hurt::Shorten(bytes) => shorten(file, bytes),
+    }
+}
+
+fn flip(file: &Path, byte: u64, bit: u64) -> io::Result<Damage> {
+    let offset = nth_byte(file, byte % written(file)?.bytes.max(1))?;
     let handle = OpenOptions::new().read(true).write(true).open(file)?;
     let mut before = vec![0];
     handle.read_exact_at(&mut before, offset)?;
-    let after = vec![before[0] ^ (1 << bit)];
+    let after = vec![before[0] ^ (1 << (bit % 8))];
     handle.write_all_at(&after, offset)?;
     is_there(&handle, offset, &after)?;
     Ok(Damage { file: file.to_path_buf(), offset, before, after, length: handle.metadata()?.len() })
 }
 
-/// Cuts so many bytes off what was written, or all of it where it was less.
-pub fn shorten(file: &Path, bytes: u64) -> io::Result<Damage> {
+fn shorten(file: &Path, bytes: u64) -> io::Result<Damage> {
     let end = written(file)?.end;
     let offset = end.saturating_sub(bytes);
     let handle = OpenOptions::new().read(true).write(true).open(file)?;
@@ -165,8 +182,8 @@ mod tests {
     #[test]
     fn one_bit_of_what_was_written_is_turned_over_and_back() {
         let (_dir, path, bytes) = file();
-        for (nth, offset, before) in [(0, 10, 7), (9, 19, 7), (10, 70_000, 9), (19, 70_009, 9)] {
-            let damage = flip(&path, |bound| if bound == 8 { 1 } else { nth.min(bound - 1) }).unwrap();
+        for (nth, offset, before) in [(0, 10, 7), (9, 19, 7), (10, 70_000, 9), (19, 70_009, 9), (40, 10, 7)] {
+            let damage = super::damage(&path, Hurt::Flip { byte: nth, bit: 9 }).unwrap();
             assert_eq!((damage.offset, &*damage.before, &*damage.after), (offset, &[before][..], &[before ^ 2][..]));
             let damaged = fs::read(&path).unwrap();
             let wrong: Vec<usize> = (0..bytes.len()).filter(|at| bytes[*at] != damaged[*at]).collect();
@@ -179,11 +196,11 @@ mod tests {
     #[test]
     fn the_end_of_what_was_written_is_cut_off_and_put_back() {
         let (_dir, path, bytes) = file();
-        let damage = shorten(&path, 4).unwrap();
+        let damage = super::damage(&path, Hurt::Shorten(4)).unwrap();
         assert_eq!((damage.offset, &*damage.before, damage.after.len()), (70_006, &[9; 4][..], 0));
         assert_eq!(fs::read(&path).unwrap(), bytes[..70_006]);
         assert!(damage.undo().unwrap() && fs::read(&path).unwrap() == bytes);
-        let damage = shorten(&path, 1 << 20).unwrap();
+        let damage = super::damage(&path, Hurt::Shorten(1 << 20)).unwrap();
         assert_eq!((damage.offset, fs::read(&path).unwrap().len()), (0, 0));
         fs::write(&path, "somebody has repaired it").unwrap();
         assert!(!damage.undo().unwrap());
@@ -199,7 +216,6 @@ mod tests {
         std::os::unix::fs::symlink("/etc", dir.path().join("etc")).unwrap();
         fs::write(dir.path().join("empty"), "").unwrap();
         fs::write(dir.path().join("zeros"), [0; 100]).unwrap();
-        fs::write(dir.path().join("config"), "left out").unwrap();
         fs::write(dir.path().join("twice"), "elsewhere too").unwrap();
         fs::hard_link(dir.path().join("twice"), dir.path().join("again")).unwrap();
         fs::create_dir(dir.path().join("sub")).unwrap();
@@ -207,7 +223,7 @@ mod tests {
         fs::write(&later, "x").unwrap();
         let old = SystemTime::now() - std::time::Duration::from_secs(100);
         File::options().write(true).open(&path).unwrap().set_modified(old).unwrap();
-        let found = files(dir.path(), |path| path != Path::new("config")).unwrap();
+        let found = files(dir.path()).unwrap();
         assert_eq!(found, [later, path]);
     }
 }

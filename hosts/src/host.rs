@@ -3,7 +3,8 @@
 //! Everything here is synchronous, and every claim is read back: a paused daemon shows as stopped in `/proc`, a killed one has
 //! been reaped, a cut counts the packets that it dropped.
 
-use crate::error::{Error, Result};
+use crate::damage::{self, Damage, Hurt};
+use crate::error::{Error, Result, file};
 use crate::memory::Limited;
 use crate::throttle::Share;
 use std::ffi::OsString;
@@ -85,7 +86,7 @@ pub struct Abilities {
     pub cpu: Ability,
     /// The memory of a daemon's processes may be limited.
     pub memory: Ability,
-    /// A node's files may be damaged: they are on this machine.
+    /// A node's files may be damaged.
     pub files: Ability,
 }
 
@@ -225,6 +226,22 @@ pub trait Host: Send {
     fn limit_memory(&mut self, node: usize, daemon: &str, spare: Option<u64>) -> Result<Vec<Limited>> {
         let _ = (node, daemon, spare);
         Err(self.cannot("limit a daemon's memory"))
+    }
+    /// Plain files with something in them below the node's directory, as paths from there on, the one that was changed last first. See
+    /// [`damage::files`].
+    fn files(&self, node: usize) -> Result<Vec<PathBuf>> {
+        let dir = self.dir(node);
+        let found = damage::files(dir).map_err(file("look through", dir))?;
+        Ok(found.iter().filter_map(|path| Some(path.strip_prefix(dir).ok()?.to_path_buf())).collect())
+    }
+    /// Damages one of these files. What runs may have it open: no daemon should.
+    fn damage(&mut self, node: usize, path: &Path, hurt: Hurt) -> Result<Damage> {
+        let path = self.dir(node).join(path);
+        damage::damage(&path, hurt).map_err(file("damage", &path))
+    }
+    /// Puts back what was there. False where somebody has changed it since: then it is left alone.
+    fn undo(&mut self, _node: usize, damage: &Damage) -> Result<bool> {
+        damage.undo().map_err(file("put back what was in", &damage.file))
     }
     /// What is said where there is no way to do something.
     fn cannot(&self, what: &str) -> Error {

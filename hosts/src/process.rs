@@ -70,6 +70,17 @@ pub(crate) fn child_of(parent: u32) -> Option<u32> {
     all().find(|pid| parent_of(*pid) == Some(parent))
 }
 
+/// The session that a process is in, by the number of whoever leads it.
+pub(crate) fn session_of(pid: u32) -> Option<u32> {
+    stat(&format!("/proc/{pid}/stat"))?.get(3)?.parse().ok()
+}
+
+/// Whether these bytes stand in the environment that a process began with.
+pub(crate) fn began_with(pid: u32, mark: &str) -> bool {
+    let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+    environment.split(|byte| *byte == 0).any(|variable| variable == mark.as_bytes())
+}
+
 /// The number of a process's parent.
 pub(crate) fn parent_of(pid: u32) -> Option<u32> {
     stat(&format!("/proc/{pid}/stat"))?.get(1)?.parse().ok()

@@ -21,8 +21,8 @@ pub(crate) const MOMENT: Duration = Duration::from_millis(1);
 /// A daemon that was started.
 #[derive(Debug)]
 pub(crate) struct Service {
-    /// Ends when the daemon has ended and all that it has forked is reaped.
-    child: Child,
+    /// Ends when the daemon has ended and all that it has forked is reaped. None where somebody else has started it, and ends it.
+    child: Option<Child>,
     family: Arc<Family>,
     /// What holds it for a share of the time.
     throttle: Option<Throttle>,
@@ -30,10 +30,12 @@ pub(crate) struct Service {
     unlimited: Option<Option<u64>>,
 }
 
-/// What belongs to a daemon. Only to be asked while the child is not reaped.
+/// What belongs to a daemon.
 #[derive(Debug)]
 pub(crate) struct Family {
-    child: u32,
+    /// Whoever holds it all, and when that began: the same number may be another's later on.
+    head: u32,
+    began: Option<u64>,
     held: Held,
 }
 
@@ -42,23 +44,35 @@ pub(crate) struct Family {
 pub(crate) enum Held {
     /// A pid namespace of its own: the number of its first process, which is ours, and its name.
     Namespace { init: u32, name: PathBuf },
-    /// The child is its keeper ([`crate::local::keep`]): whatever descends from that.
+    /// The head is its keeper ([`crate::local::keep`]): whatever descends from that.
     Keeper,
+    /// Whatever is in the session that the head leads, or began with this variable in its environment; the head itself is ours.
+    #[cfg_attr(not(feature = "ssh"), allow(dead_code))]
+    Marked(String),
 }
 
 impl Family {
     /// The numbers of its processes, without those of ours that hold them.
     pub fn pids(&self) -> Vec<u32> {
+        let but = |ours: u32| process::all().filter(move |pid| *pid != ours && self.holds(*pid)).collect();
         match &self.held {
-            Held::Namespace { init, .. } => process::all().filter(|pid| pid != init && self.holds(*pid)).collect(),
-            Held::Keeper => process::below(self.child),
+            _ if !self.is_there() => Vec::new(),
+            Held::Namespace { init, .. } => but(*init),
+            Held::Keeper => process::below(self.head),
+            Held::Marked(_) => but(self.head),
         }
+    }
+
+    /// Whether its head has not been reaped.
+    fn is_there(&self) -> bool {
+        self.began.is_some() && process::began(self.head) == self.began
     }
 
     fn holds(&self, pid: u32) -> bool {
         match &self.held {
             Held::Namespace { name, .. } => process::namespace(pid, "pid").as_ref() == Some(name),
-            Held::Keeper => process::is_below(pid, self.child),
+            Held::Keeper => process::is_below(pid, self.head),
+            Held::Marked(mark) => process::session_of(pid) == Some(self.head) || process::began_with(pid, mark),
         }
     }
 
@@ -75,14 +89,24 @@ impl Family {
 impl Service {
     /// What this child holds.
     pub fn new(child: Child, held: Held) -> Service {
-        let family = Arc::new(Family { child: child.id(), held });
-        Service { child, family, throttle: None, unlimited: None }
+        let mut service = Service::of(child.id(), held);
+        service.child = Some(child);
+        service
+    }
+
+    /// What somebody else's process holds, who also ends it.
+    pub fn of(head: u32, held: Held) -> Service {
+        let family = Arc::new(Family { head, began: process::began(head), held });
+        Service { child: None, family, throttle: None, unlimited: None }
     }
 
     /// Whether it has not ended yet.
     pub fn alive(&mut self) -> Result<bool> {
-        let child = &mut self.child;
-        let mut look = || child.try_wait().map(|ended| ended.is_none());
+        let (child, family) = (&mut self.child, &self.family);
+        let mut look = || match child {
+            Some(child) => child.try_wait().map(|ended| ended.is_none()),
+            None => Ok(family.is_there() && process::state(family.head) != State::Zombie),
+        };
         let alive = match &self.throttle {
             Some(throttle) => throttle.beside(look),
             None => look(),
@@ -109,7 +133,7 @@ impl Service {
                     sent.map_err(machine("cannot kill a daemon"))?;
                 }
                 // Whoever was forked meanwhile is hit in the next round; the keeper ends when nobody is left.
-                Held::Keeper => self.family.signal(&self.pids(), Signal::KILL)?,
+                Held::Keeper | Held::Marked(_) => self.family.signal(&self.pids(), Signal::KILL)?,
             }
             thread::sleep(MOMENT);
         }
@@ -281,6 +305,8 @@ impl Service {
 
 impl Drop for Service {
     fn drop(&mut self) {
-        let _ = self.kill();
+        if self.child.is_some() {
+            let _ = self.kill();
+        }
     }
 }

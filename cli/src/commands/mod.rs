@@ -74,6 +74,14 @@ enum Command {
     /// A node of a cluster of real processes: started by the controller, never by a person
     #[command(hide = true)]
     Node,
+    /// Does on a machine that is reached by SSH what a shell cannot: sent and started by the controller, never by a person
+    #[cfg(feature = "ssh")]
+    #[command(hide = true)]
+    Hand {
+        /// For `hosts::ssh::hand`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        words: Vec<std::ffi::OsString>,
+    },
     /// Runs a program of a local node and ends with it all that it forks: started by the controller, never by a person
     #[command(hide = true)]
     Keep {
@@ -131,6 +139,8 @@ pub fn dispatch(arguments: Perjury) -> u8 {
         }
         Command::Man => man(),
         Command::Node => return databases::bundled::node_main() as u8,
+        #[cfg(feature = "ssh")]
+        Command::Hand { words } => return hosts::ssh::hand(words.into_iter()),
         Command::Keep { words } => return hosts::local::keep(words.into_iter()),
     };
     match result {

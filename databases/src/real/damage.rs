@@ -6,9 +6,8 @@ use super::limits::shortened;
 use harness::fault::Effect;
 use harness::{Cluster, Fault, NodeId, Target, Time, Trouble};
 use hosts::Host;
-use hosts::damage::{Damage, files, flip, shorten};
+use hosts::damage::{Damage, Hurt};
 use std::collections::BTreeSet;
-use std::io;
 use std::path::{Path, PathBuf};
 
 /// Damage is done half of the time to the file that was changed last, else to one of so many.
@@ -23,11 +22,7 @@ pub(super) struct Damaged {
 
 /// The files below each node's directory now, from there on.
 pub(super) fn present(host: &dyn Host) -> Vec<BTreeSet<PathBuf>> {
-    let below = |node: usize| {
-        let dir = host.dir(node);
-        let files = files(dir, |_| true).unwrap_or_default();
-        files.iter().filter_map(|file| Some(file.strip_prefix(dir).ok()?.to_path_buf())).collect()
-    };
+    let below = |node: usize| host.files(node).unwrap_or_default().into_iter().collect();
     (0..host.nodes()).map(|node| if host.abilities().files.is_ok() { below(node) } else { BTreeSet::new() }).collect()
 }
 
@@ -48,9 +43,7 @@ impl RealCluster {
         let mut damaged = Vec::new();
         for node in victims {
             self.kill(&[*node])?;
-            let failed =
-                |why: io::Error| Trouble::new(format!("no file of {node} can be damaged"), why, "see: perjury doctor");
-            let damage = self.damage_one(*node, fault).map_err(failed)?;
+            let damage = self.damage_one(*node, fault).map_err(trouble)?;
             let excused = &mut self.excused[node.index()];
             excused.damaged = true;
             excused.said.clear();
@@ -60,26 +53,27 @@ impl RealCluster {
         Ok(damaged)
     }
 
-    fn damage_one(&mut self, node: NodeId, fault: &Fault) -> io::Result<Option<Damage>> {
-        let dir = self.host.dir(node.index()).to_path_buf();
+    fn damage_one(&mut self, node: NodeId, fault: &Fault) -> hosts::Result<Option<Damage>> {
+        let dir = self.host.dir(node.index());
         let logs = self.system.logs(node.index());
         let data = |path: &Path| {
             self.system.is_data(&path.to_string_lossy())
                 && !self.prepared[node.index()].contains(path)
                 && !logs.contains(&dir.join(path))
         };
-        let mut files = files(&dir, data)?;
+        let mut files = self.host.files(node.index())?;
+        files.retain(|path| data(path));
         files.truncate(LATEST);
         if files.is_empty() {
             return Ok(None);
         }
         let latest = self.damages.percent(50);
         let file = if latest { files.swap_remove(0) } else { self.damages.pick(&files).clone() };
-        match fault {
-            Fault::Truncate { bytes, .. } => shorten(&file, *bytes),
-            _ => flip(&file, |bound| self.damages.below(bound)),
-        }
-        .map(Some)
+        let hurt = match fault {
+            Fault::Truncate { bytes, .. } => Hurt::Shorten(*bytes),
+            _ => Hurt::Flip { byte: self.damages.below(u64::MAX), bit: self.damages.below(8) },
+        };
+        self.host.damage(node.index(), &file, hurt).map(Some)
     }
 
     /// Says how the victims fare with what was damaged, and gives it back to those that could not live with it.
@@ -107,10 +101,10 @@ impl RealCluster {
                     let after = after.map_or(String::new(), |after| format!(" within {after}"));
                     let said = excused.said.first().map_or(String::new(), |line| format!(" ({})", shortened(line)));
                     told += &format!(", and {daemon} ended by itself{after}{said}; ");
-                    told += &match damage.undo() {
+                    told += &match self.host.undo(node.index(), &damage) {
                         Ok(true) => "what was there was put back".to_string(),
                         Ok(false) => "it has changed the file since, which was left alone".to_string(),
-                        Err(error) => format!("what was there could not be put back: {error}"),
+                        Err(error) => format!("what was there could not be put back: {}", error.why),
                     };
                     self.start_what_ended(node)?;
                 }

@@ -153,7 +153,7 @@ impl Agent {
 }
 
 /// A word as the shell reads it back. `line` stands for the end of a line in it.
-fn quoted(word: &str, line: &str) -> String {
+pub(super) fn quoted(word: &str, line: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''").replace('\n', line))
 }
 

@@ -1,5 +1,7 @@
-//! The clock of a whole machine, where the hosts file says that it may be set. `clock.sh` sets it, and sets it right in the end.
+//! Whose clock can be wrong on a machine that is reached by SSH: one process's, or the whole machine's, where the hosts file says that it
+//! may be set. `clock.sh` sets that, and sets it right in the end.
 
+use super::hand::Ask;
 use super::node::Node;
 use super::side_by_side;
 use crate::error::Result;
@@ -15,15 +17,25 @@ const APART: i64 = 30_000;
 /// As far from what it should be, by the controller's clock, one may therefore be.
 pub const GRAIN: i64 = NEAR + APART;
 
-/// Whether the clocks of all these machines may be set, and can be.
-pub(super) fn may(nodes: &[Arc<Node>]) -> Ability {
-    if let Some(node) = nodes.iter().find(|node| !node.door.machine.set_clock) {
-        return Err(format!(
-            "the clock of one process of another machine cannot be set, and that of a whole machine is set only where the hosts file says \
-             `set_clock = true`, which it does not of {}",
-            node.door.name
-        ));
+/// Whether clocks can be wrong there: those of single processes, or, where the hosts file says so of all, those of whole machines.
+pub(super) fn may(nodes: &[Arc<Node>], handed: &Ability) -> Ability {
+    let set = |node: &&Arc<Node>| node.door.machine.set_clock;
+    match (nodes.iter().find(set), nodes.iter().find(|node| !set(node))) {
+        (None, _) => handed.clone().and_then(|()| side_by_side(nodes, |node| of_processes(node)).into_iter().collect()),
+        (Some(_), None) => of_machines(nodes),
+        (Some(whole), Some(not)) => Err(format!(
+            "the hosts file says `set_clock = true` of {} and not of {}: say it of all of them, or of none",
+            whole.door.name, not.door.name
+        )),
     }
+}
+
+fn of_processes(node: &Node) -> Ability {
+    let why = node.ask_hand(&Ask::Clock).map_err(|error| error.why)?;
+    if why.is_empty() { Ok(()) } else { Err(format!("{}: {}", node.door.name, why.join("; "))) }
+}
+
+fn of_machines(nodes: &[Arc<Node>]) -> Ability {
     let place = |node: &Node| (node.door.machine.address.clone(), node.door.machine.port);
     if let Some(twice) = (1..nodes.len()).find(|one| nodes[..*one].iter().any(|two| place(two) == place(&nodes[*one])))
     {

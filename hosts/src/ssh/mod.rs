@@ -11,7 +11,8 @@
 //!  └────────────────────────────────────────┘          └──────────────────────────────────────┘
 //! ```
 //!
-//! Nothing is installed there: the scripts are arguments of a shell. An agent lives as long as the controller's connection does;
+//! Nothing is installed there: the scripts are arguments of a shell, and the program that some faults need is sent into the run's directory
+//! where a plan has such faults. An agent lives as long as the controller's connection does;
 //! whatever way that ends, the machine ends the run's processes and removes its table and its directory by itself.
 
 mod agent;
@@ -20,18 +21,24 @@ mod door;
 mod file;
 mod files;
 mod guard;
+mod hand;
+mod handed;
 mod node;
 mod road;
 mod rules;
 
 pub use file::{HostsFile, Machine, Wrong};
+pub use hand::hand;
 
+use crate::damage::{Damage, Hurt};
 use crate::error::{Error, Result};
 use crate::host::{Abilities, Ability, Daemon, Dialer, Endpoint, Host, Stopped, Way};
 use crate::memory::Limited;
+use crate::throttle::Share;
 use agent::{Agent, Told};
 use door::Door;
 use guard::Guard;
+use hand::Ask;
 use node::Node;
 use road::Road;
 use std::collections::BTreeSet;
@@ -52,6 +59,8 @@ pub struct Ssh {
     nodes: Vec<Arc<Node>>,
     roads: Roads,
     abilities: Abilities,
+    /// Whether the program was sent to all machines, and runs there.
+    handed: Ability,
     beats: Vec<(Sender<()>, JoinHandle<()>)>,
     guard: Guard,
 }
@@ -78,8 +87,9 @@ impl Place {
 }
 
 impl Ssh {
-    /// Sets up the first so many machines of a hosts file, which must have them. Their SSH servers are dialled by `via`.
-    pub fn up(file: &HostsFile, nodes: usize, via: &Dialer) -> Result<Ssh> {
+    /// Sets up the first so many machines of a hosts file, which must have them. Their SSH servers are dialled by `via`. `program` is sent
+    /// to each of them, where faults are to come that need it: one that calls [`hand`] with the words behind `hand`.
+    pub fn up(file: &HostsFile, nodes: usize, via: &Dialer, program: Option<&Path>) -> Result<Ssh> {
         let doors = file.machines().take(nodes).enumerate();
         let doors: Vec<Arc<Door>> =
             doors.map(|(node, machine)| Arc::new(Door::new(node, machine, file, via.clone()))).collect();
@@ -127,8 +137,9 @@ impl Ssh {
             })
             .collect();
         let roads = peers.into_iter().zip(doors.into_iter().map(|door| Arc::new(Road::new(door))));
-        let mut ssh =
-            Ssh { abilities: abilities(&nodes), nodes, roads: Roads(roads.collect()), beats: Vec::new(), guard };
+        let handed = hand_over(&nodes, program);
+        let abilities = abilities(&nodes, &handed);
+        let mut ssh = Ssh { nodes, roads: Roads(roads.collect()), abilities, handed, beats: Vec::new(), guard };
         ssh.beats = ssh.nodes.iter().cloned().map(beat).collect::<Result<_>>()?;
         side_by_side(0..ssh.nodes.len(), |node| ssh.forwards(node)).into_iter().collect::<Result<()>>()?;
         Ok(ssh)
@@ -204,8 +215,17 @@ fn beat(node: Arc<Node>) -> Result<(Sender<()>, JoinHandle<()>)> {
     thread.map(|thread| (stop, thread)).map_err(crate::error::machine("cannot start a thread"))
 }
 
+/// Sends the program to all of them.
+fn hand_over(nodes: &[Arc<Node>], program: Option<&Path>) -> Ability {
+    let program = program
+        .ok_or("the program that does it was not sent to the machines, since no fault was to come that needs it")?;
+    let sent =
+        side_by_side(nodes, |node| node.hand_over(program).map_err(|error| format!("{}: {}", error.what, error.why)));
+    sent.into_iter().collect()
+}
+
 /// What is certain once the agents are up; the tables are made.
-fn abilities(nodes: &[Arc<Node>]) -> Abilities {
+fn abilities(nodes: &[Arc<Node>], handed: &Ability) -> Abilities {
     let ports = nodes.iter().map(|node| node.door.machine.port).collect::<BTreeSet<u16>>();
     let made = side_by_side(nodes, |node| match node.hello.root {
         true => rules::make(node, &ports).map_err(|error| error.why),
@@ -223,10 +243,10 @@ fn abilities(nodes: &[Arc<Node>]) -> Abilities {
         delay: Err("this kind of host cannot slow links down yet".into()),
         kill: Ok(()),
         pause: Ok(()),
-        clock: clock::may(nodes),
-        cpu: Err("processes of another machine cannot be stopped and continued as fast as a limit needs it".into()),
+        clock: clock::may(nodes, handed),
+        cpu: handed.clone(),
         memory: limits(nodes),
-        files: Err("this kind of host cannot damage files yet".into()),
+        files: handed.clone(),
     }
 }
 
@@ -276,19 +296,44 @@ impl Host for Ssh {
         self.node(node).kill(daemon)
     }
     fn pause(&mut self, node: usize, daemon: &str) -> Result<bool> {
-        self.node(node).pause(daemon)
+        match &self.handed {
+            // It may be throttling the daemon.
+            Ok(()) => self.node(node).hand_agrees(&Ask::Pause(daemon)),
+            Err(_) => self.node(node).pause(daemon),
+        }
     }
     fn resume(&mut self, node: usize, daemon: &str) -> Result<bool> {
-        self.node(node).resume(daemon)
+        match &self.handed {
+            Ok(()) => self.node(node).hand_agrees(&Ask::Resume(daemon)),
+            Err(_) => self.node(node).resume(daemon),
+        }
     }
     fn skew(&mut self, node: usize, daemon: &str, offset: i64) -> Result<usize> {
-        if let Err(why) = &self.abilities.clock {
-            return Err(self.node(node).door.error("cannot have a wrong clock", why, "use --tier netns"));
+        let node = self.node(node);
+        match &self.abilities.clock {
+            Err(why) => Err(node.door.error("cannot have a wrong clock", why, "use --tier netns")),
+            Ok(()) if node.door.machine.set_clock => clock::set(node, daemon, offset),
+            Ok(()) => node.hand_counts(&Ask::Skew(offset, daemon)).map(|count| count as usize),
         }
-        clock::set(self.node(node), daemon, offset)
     }
     fn clock_grain(&self) -> i64 {
-        clock::GRAIN
+        if self.nodes.iter().any(|node| node.door.machine.set_clock) { clock::GRAIN } else { 0 }
+    }
+    fn throttle(&mut self, node: usize, daemon: &str, share: Option<Share>) -> Result<bool> {
+        self.node(node).hand_agrees(&Ask::Throttle(share, daemon))
+    }
+    fn held(&self, node: usize, daemon: &str) -> Duration {
+        // Of a machine that is lost nobody knows that it was held.
+        Duration::from_micros(self.node(node).hand_counts(&Ask::Held(daemon)).unwrap_or(0))
+    }
+    fn files(&self, node: usize) -> Result<Vec<PathBuf>> {
+        self.node(node).files()
+    }
+    fn damage(&mut self, node: usize, path: &Path, hurt: Hurt) -> Result<Damage> {
+        self.node(node).damage(path, hurt)
+    }
+    fn undo(&mut self, node: usize, damage: &Damage) -> Result<bool> {
+        self.node(node).hand_agrees(&Ask::Undo(damage.clone()))
     }
     fn limit_memory(&mut self, node: usize, daemon: &str, spare: Option<u64>) -> Result<Vec<Limited>> {
         self.node(node).limit_memory(daemon, spare)

@@ -1,7 +1,10 @@
 //! Machines that are reached by SSH, which are nodes in namespaces with an SSH server each.
 #![allow(clippy::disallowed_methods)] // A real machine keeps real time.
 
+#[path = "../common/mod.rs"]
 mod common;
+mod hand;
+#[path = "../sshd/mod.rs"]
 mod sshd;
 
 use common::{eventually, read_line, role, say};
@@ -22,7 +25,7 @@ fn skipped() -> bool {
 }
 
 fn up(machines: &Machines, text: &str, nodes: usize) -> hosts::Result<Ssh> {
-    Ssh::up(&HostsFile::read(text).expect("it is a hosts file"), nodes, &machines.dialer())
+    Ssh::up(&HostsFile::read(text).expect("it is a hosts file"), nodes, &machines.dialer(), None)
 }
 
 #[test]
@@ -169,10 +172,11 @@ fn a_whole_machines_clock_is_set_where_that_is_asked_for_and_comes_right() {
     let off = |node: usize| run(node, "cat /run/off || echo 0").parse::<i64>().unwrap();
     let is = |node: usize, wished: i64| assert!((off(node) - wished).abs() < 50_000, "{wished}: {}", off(node));
 
-    let mut host = up(&machines, &machines.file(), 1).unwrap();
+    let mixed = format!("{}set_clock = true\n", machines.file());
+    let mut host = up(&machines, &mixed, 2).unwrap();
     let why = host.abilities().clock.clone().unwrap_err();
-    assert!(why.contains("set_clock = true"), "{why}");
-    assert!(host.skew(0, "sleeps", 1_000_000).unwrap_err().why.contains("set_clock = true"));
+    assert!(why.contains("set_clock = true` of n2") && why.contains("not of n1"), "{why}");
+    assert!(host.skew(1, "sleeps", 1_000_000).unwrap_err().why.contains("set_clock = true"));
     host.close().unwrap();
 
     let asked = format!("set_clock = true\n{}", machines.file());

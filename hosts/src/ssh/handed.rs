@@ -1,0 +1,87 @@
+//! The controller's side of what runs on a machine where a fault needs more than a shell: the program is sent there, and asked.
+
+use super::hand::{Ask, damaged};
+use super::node::{Node, text};
+use crate::damage::{Damage, Hurt};
+use crate::error::{Error, Result};
+use std::fs;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+/// Takes a program from its input.
+const TAKE: &str = r#"cat >"$0.new" && chmod 700 "$0.new" && mv "$0.new" "$0""#;
+
+impl Node {
+    /// Sends the program there, and starts it.
+    pub(super) fn hand_over(&self, program: &Path) -> Result<()> {
+        let there = self.root.join("hand");
+        self.send_program(program, &there).map_err(|why| {
+            self.door.error("does not take the program", why, "see whether there is room in its `directory`")
+        })?;
+        self.ask(&["begin_hand"])?;
+        self.ask_hand(&Ask::Held("nobody")).map(drop)
+    }
+
+    fn send_program(&self, program: &Path, there: &Path) -> std::result::Result<(), String> {
+        let bytes = fs::read(program).map_err(|error| error.to_string())?;
+        // A session of its own: another one opens one channel after the other.
+        let entered = self.door.enter(self.door.timeout()).map_err(|error| error.why)?;
+        let told = |error: ssh2::Error| error.to_string();
+        let mut channel = entered.session.channel_session().map_err(told)?;
+        let sudo = if self.door.machine.sudo { "sudo -n " } else { "" };
+        let words = [TAKE, &text(there)].map(|word| super::agent::quoted(word, "\n"));
+        channel.exec(&format!("exec {sudo}sh -c {}", words.join(" "))).map_err(told)?;
+        let sent = channel.write_all(&bytes).and_then(|()| channel.send_eof().map_err(Into::into));
+        let mut said = String::new();
+        let _ = channel.stderr().read_to_string(&mut said);
+        match sent.map(|()| channel.wait_close().and_then(|()| channel.exit_status())) {
+            Ok(Ok(0)) => Ok(()),
+            _ if !said.trim().is_empty() => Err(said.trim().to_string()),
+            Ok(Ok(status)) => Err(format!("it ended with {status}")),
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    /// Asks the program there.
+    pub(super) fn ask_hand(&self, ask: &Ask) -> Result<Vec<String>> {
+        let words = ask.words();
+        let mut line = vec!["hand"];
+        line.extend(words.iter().map(String::as_str));
+        self.ask(&line)
+    }
+
+    /// The same, where a number is the answer.
+    pub(super) fn hand_counts(&self, ask: &Ask) -> Result<u64> {
+        let told = self.ask_hand(ask)?.concat();
+        told.parse().map_err(|_| self.not_understood(ask, &told))
+    }
+
+    /// The same, where yes or no is the answer.
+    pub(super) fn hand_agrees(&self, ask: &Ask) -> Result<bool> {
+        match self.ask_hand(ask)?.concat().as_str() {
+            "yes" => Ok(true),
+            "no" => Ok(false),
+            told => Err(self.not_understood(ask, told)),
+        }
+    }
+
+    /// The files below the node's directory.
+    pub(super) fn files(&self) -> Result<Vec<PathBuf>> {
+        let found = self.ask_hand(&Ask::Files(&self.dir))?;
+        Ok(found.iter().filter_map(|path| Some(Path::new(path).strip_prefix(&self.dir).ok()?.to_path_buf())).collect())
+    }
+
+    /// Damages one of them.
+    pub(super) fn damage(&self, path: &Path, hurt: Hurt) -> Result<Damage> {
+        let path = self.dir.join(path);
+        let ask = Ask::Damage(hurt, &path);
+        let told = self.ask_hand(&ask)?.concat();
+        damaged(&told, &path).ok_or_else(|| self.not_understood(&ask, &told))
+    }
+
+    fn not_understood(&self, ask: &Ask, told: &str) -> Error {
+        let what = format!("is not understood when it is asked to `{}`", ask.words().join(" "));
+        self.door.error(&what, format!("it told: {told}"), "tell the authors")
+    }
+}
