@@ -2,9 +2,9 @@
 //! without the feature `ssh` says so.
 
 use crate::assemble::Usage;
-#[cfg(feature = "ssh")]
-use harness::Fault;
 use harness::files::Malformed;
+#[cfg(feature = "ssh")]
+use harness::{Fault, Time};
 use harness::{Plan, Trouble};
 use hosts::Host;
 #[cfg(feature = "ssh")]
@@ -35,6 +35,8 @@ pub fn up(plan: &Plan) -> Result<Box<dyn Host>, Trouble> {
     let needs = |fault: &Fault| match fault {
         Fault::Clock { .. } => file.machines().any(|machine| !machine.set_clock),
         Fault::CpuLimit { .. } | Fault::BitFlip(_) | Fault::Truncate { .. } => true,
+        Fault::Delay { .. } | Fault::Bandwidth { .. } => true,
+        Fault::Links { delay, .. } => *delay > Time::ZERO,
         _ => false,
     };
     let program = plan.strikes.iter().any(|strike| needs(&strike.fault)).then_some(Path::new(PROGRAM));

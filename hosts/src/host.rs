@@ -50,6 +50,17 @@ pub struct Slowed {
 }
 
 impl Slowed {
+    /// What these and those links did together.
+    #[cfg(feature = "ssh")]
+    pub(crate) fn and(self, other: Slowed) -> Slowed {
+        Slowed {
+            packets: self.packets + other.packets,
+            bytes: self.bytes + other.bytes,
+            dropped: self.dropped + other.dropped,
+            longest: self.longest.max(other.longest),
+        }
+    }
+
     /// What came since then.
     #[must_use]
     pub fn since(self, before: Slowed) -> Slowed {

@@ -13,6 +13,7 @@ pub mod host;
 pub mod local;
 mod memory;
 pub mod netns;
+mod packets;
 pub mod probe;
 pub mod process;
 pub mod registry;

@@ -61,14 +61,8 @@ pub const NEMESES: &[Nemesis] = &[
 
 /// Wherever the bundled store runs.
 const STORE_TIERS: &[Tier] = &[Tier::Sim, Tier::Local];
-/// Where nodes are this machine's own, so that links can be slow.
-const NAMESPACE_TIERS: &[Tier] = &[Tier::Sim, Tier::Local, Tier::Netns];
-/// Where what passes between nodes are packets of this machine, which have a size.
-const SWITCH_TIERS: &[Tier] = &[Tier::Netns];
-/// Where nodes are real databases on this machine, whose processes and files can be reached.
-const DATABASE_TIERS: &[Tier] = &[Tier::Netns];
-/// The same, and where their limits can be moved.
-const MEMORY_TIERS: &[Tier] = &[Tier::Netns, Tier::Ssh];
+/// Where nodes are real databases.
+const DATABASE_TIERS: &[Tier] = &[Tier::Netns, Tier::Ssh];
 /// Everywhere.
 const ALL_TIERS: &[Tier] = &[Tier::Sim, Tier::Local, Tier::Netns, Tier::Ssh];
 /// Wherever somebody is asked, even if nothing may be done to it.

@@ -1,7 +1,7 @@
 //! Links that are slow, narrow, forget the order, repeat themselves or lose what they carry; and clients that do not wait for an answer.
 
 use crate::rounds::{LONGER, rounds};
-use crate::{NAMESPACE_TIERS, STORE_TIERS, SWITCH_TIERS};
+use crate::{ALL_TIERS, DATABASE_TIERS, STORE_TIERS};
 use harness::{Fault, MS, Nemesis, Rng, Shape, Strike, Target, Tier, Time};
 
 /// D1: messages overtake each other, and no time-out notices.
@@ -9,7 +9,7 @@ pub const REORDER: Nemesis = Nemesis {
     name: "reorder",
     about: "every message takes up to half an election time-out longer, so that they overtake each other",
     plan: |shape, rng| each(shape, rng, rough(0, 0, Time::ZERO, shape.settings.election_low / 2)),
-    tiers: NAMESPACE_TIERS,
+    tiers: ALL_TIERS,
 };
 
 /// D2: the leader is not heard in time, and hears of its successor late.
@@ -17,7 +17,7 @@ pub const DELAY: Nemesis = Nemesis {
     name: "delay",
     about: "every link of the leader is three election time-outs slow, in order; clients are not delayed",
     plan: |shape, rng| each(shape, rng, Fault::Delay { target: Target::Leader, by: shape.settings.election_low * 3 }),
-    tiers: NAMESPACE_TIERS,
+    tiers: ALL_TIERS,
 };
 
 /// The leader's followers hear less than clients tell it.
@@ -28,7 +28,7 @@ pub const BANDWIDTH: Nemesis = Nemesis {
         let rate = (shape.rate * BYTES) as u64;
         each(shape, rng, Fault::Bandwidth { target: Target::Leader, rate: rate.max(NARROWEST) })
     },
-    tiers: SWITCH_TIERS,
+    tiers: DATABASE_TIERS,
 };
 
 /// Of a link, for each request of all clients. Measured with `etcd` at 30 requests a second: at twice as much the leader stays and a fifth
@@ -50,7 +50,7 @@ pub const LOSS: Nemesis = Nemesis {
     name: "loss",
     about: "a quarter of all messages between nodes is lost; no part of the matrix, for deliberate bugs",
     plan: |shape, rng| each(shape, rng, rough(25, 0, Time::ZERO, Time::ZERO)),
-    tiers: NAMESPACE_TIERS,
+    tiers: ALL_TIERS,
 };
 
 /// T: the same request over and over.

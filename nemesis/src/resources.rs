@@ -1,7 +1,7 @@
 //! Nodes that are short of something: of time on the processor, or of memory.
 
+use crate::DATABASE_TIERS;
 use crate::rounds::{LONGER, Round, rounds};
-use crate::{DATABASE_TIERS, MEMORY_TIERS};
 use harness::{Fault, Nemesis, Strike, Target};
 
 /// A tenth of the processor. In short slices everything is slow and nobody times out; in long ones the node is taken for dead again and
@@ -29,5 +29,5 @@ pub const MEMORY_LIMIT: Nemesis = Nemesis {
             |round: Round| -> Strike { round.strike(Fault::MemoryLimit { target: Target::Leader, spare: 64 << 10 }) };
         rounds(shape, rng, LONGER).into_iter().map(limit).collect()
     },
-    tiers: MEMORY_TIERS,
+    tiers: DATABASE_TIERS,
 };

@@ -6,7 +6,6 @@
 
 mod enter;
 mod findings;
-mod queue;
 mod service;
 mod slow;
 mod space;

@@ -6,6 +6,7 @@
 
 use super::space::Space;
 use crate::error::{Error, Result};
+use crate::packets::Link;
 use std::fmt::Write;
 use std::net::Ipv4Addr;
 
@@ -23,9 +24,6 @@ table bridge perjury {
   }
 }
 ";
-
-/// A directed link, by the addresses of its ends.
-pub(super) type Link = (Ipv4Addr, Ipv4Addr);
 
 /// The switch and its table.
 #[derive(Debug)]

@@ -5,8 +5,8 @@ use crate::error::{Error, Result};
 use ssh2::{Channel, ExtendedData};
 use std::io::{Read, Write};
 
-const KEEPER: &str = concat!(include_str!("clock.sh"), include_str!("keeper.sh"));
-const AGENT: &str = concat!(include_str!("clock.sh"), include_str!("agent.sh"));
+const KEEPER: &str = concat!(include_str!("clock.sh"), include_str!("queue.sh"), include_str!("keeper.sh"));
+const AGENT: &str = concat!(include_str!("clock.sh"), include_str!("queue.sh"), include_str!("agent.sh"));
 
 /// What it needs to be told.
 pub(super) struct Told<'a> {

@@ -1,7 +1,7 @@
 //! Whose clock can be wrong on a machine that is reached by SSH: one process's, or the whole machine's, where the hosts file says that it
 //! may be set. `clock.sh` sets that, and sets it right in the end.
 
-use super::hand::Ask;
+use super::ask::Ask;
 use super::node::Node;
 use super::side_by_side;
 use crate::error::Result;

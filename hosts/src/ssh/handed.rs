@@ -1,11 +1,14 @@
 //! The controller's side of what runs on a machine where a fault needs more than a shell: the program is sent there, and asked.
 
-use super::hand::{Ask, damaged};
+use super::ask::{self, Ask, damaged};
 use super::node::{Node, text};
 use crate::damage::{Damage, Hurt};
 use crate::error::{Error, Result};
+use crate::host::{Ability, Slow, Slowed};
+use crate::packets::Link;
 use std::fs;
 use std::io::{Read, Write};
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 
 /// Takes a program from its input.
@@ -78,6 +81,46 @@ impl Node {
         let ask = Ask::Damage(hurt, &path);
         let told = self.ask_hand(&ask)?.concat();
         damaged(&told, &path).ok_or_else(|| self.not_understood(&ask, &told))
+    }
+
+    /// Makes the run's queue of packets on the machine; `ports` are those of the SSH servers, whose packets are never held.
+    pub(super) fn make_queue(&self, ports: &str) -> Ability {
+        let why = |error: Error| error.why;
+        self.own()?;
+        if !self.hello.root {
+            return Err("only root may hold packets: log in as root, or say `sudo = true`".into());
+        }
+        let number = self.hand_counts(&Ask::Queue).map_err(why)?;
+        self.ask(&["begin_queue", &number.to_string(), ports]).map(drop).map_err(why)
+    }
+
+    fn own(&self) -> std::result::Result<Ipv4Addr, String> {
+        match self.address {
+            IpAddr::V4(own) => Ok(own),
+            IpAddr::V6(_) => {
+                Err("packets between addresses of IPv6 cannot be held: name one of IPv4 as its `peers`".into())
+            }
+        }
+    }
+
+    /// Slows exactly these links to this node, each from the address of a peer.
+    pub(super) fn slow(&self, from: &[(IpAddr, Slow)]) -> Result<()> {
+        let own = self.own().map_err(|why| self.door.error("cannot be slow", why, "use --tier netns"))?;
+        let link = |(peer, slow): &(IpAddr, Slow)| match peer {
+            IpAddr::V4(peer) => Some(((*peer, own), *slow)),
+            IpAddr::V6(_) => None,
+        };
+        let links: Vec<(Link, Slow)> = from.iter().filter_map(link).collect();
+        // What comes between the two is let go on at once.
+        let pairs: Vec<String> = links.iter().map(|((from, to), _)| format!("-s {from} -d {to}")).collect();
+        self.ask(&["queue", &pairs.join("\n")])?;
+        self.ask_hand(&Ask::Slow(links)).map(drop)
+    }
+
+    /// What was done on slow links to this node so far.
+    pub(super) fn slowed(&self) -> Result<Slowed> {
+        let told = self.ask_hand(&Ask::Slowed)?.concat();
+        ask::slowed(&told).ok_or_else(|| self.not_understood(&Ask::Slowed, &told))
     }
 
     fn not_understood(&self, ask: &Ask, told: &str) -> Error {

@@ -66,6 +66,7 @@ removed() { rm -rf "$root" && [ ! -e "$root" ]; }
 until_done nobody
 # A clock that is still wrong comes right.
 [ ! -s "$root/clock" ] || set_clock 0
+[ ! -s "$root/queue" ] || end_queue
 nft delete table inet "$run" 2>/dev/null
 cd / && until_done removed
 [ ! -e "$root" ] && ! nft list table inet "$run" >/dev/null 2>&1 && echo gone

@@ -16,6 +16,7 @@
 //! whatever way that ends, the machine ends the run's processes and removes its table and its directory by itself.
 
 mod agent;
+mod ask;
 mod clock;
 mod door;
 mod file;
@@ -32,13 +33,13 @@ pub use hand::hand;
 
 use crate::damage::{Damage, Hurt};
 use crate::error::{Error, Result};
-use crate::host::{Abilities, Ability, Daemon, Dialer, Endpoint, Host, Stopped, Way};
+use crate::host::{Abilities, Ability, Daemon, Dialer, Endpoint, Host, Slow, Slowed, Stopped, Way};
 use crate::memory::Limited;
 use crate::throttle::Share;
 use agent::{Agent, Told};
+use ask::Ask;
 use door::Door;
 use guard::Guard;
-use hand::Ask;
 use node::Node;
 use road::Road;
 use std::collections::BTreeSet;
@@ -227,6 +228,7 @@ fn hand_over(nodes: &[Arc<Node>], program: Option<&Path>) -> Ability {
 /// What is certain once the agents are up; the tables are made.
 fn abilities(nodes: &[Arc<Node>], handed: &Ability) -> Abilities {
     let ports = nodes.iter().map(|node| node.door.machine.port).collect::<BTreeSet<u16>>();
+    let delay = handed.clone().and_then(|()| queues(nodes, &ports));
     let made = side_by_side(nodes, |node| match node.hello.root {
         true => rules::make(node, &ports).map_err(|error| error.why),
         false => Err("only root may set rules: log in as root, or say `sudo = true`".to_string()),
@@ -240,7 +242,7 @@ fn abilities(nodes: &[Arc<Node>], handed: &Ability) -> Abilities {
         cut: cut.clone(),
         one_way: cut.clone(),
         loss: cut,
-        delay: Err("this kind of host cannot slow links down yet".into()),
+        delay,
         kill: Ok(()),
         pause: Ok(()),
         clock: clock::may(nodes, handed),
@@ -248,6 +250,16 @@ fn abilities(nodes: &[Arc<Node>], handed: &Ability) -> Abilities {
         memory: limits(nodes),
         files: handed.clone(),
     }
+}
+
+/// Makes a queue of packets on each machine.
+fn queues(nodes: &[Arc<Node>], ports: &BTreeSet<u16>) -> Ability {
+    let made = side_by_side(nodes, |node| {
+        let ports: BTreeSet<u16> = ports.iter().chain([&node.hello.port]).copied().collect();
+        let ports: Vec<String> = ports.iter().map(u16::to_string).collect();
+        node.make_queue(&ports.join(" ")).map_err(|why| format!("{}: {why}", node.door.name))
+    });
+    made.into_iter().collect()
 }
 
 /// Whether each machine has the program that moves limits; whoever starts a process may move its limits.
@@ -359,6 +371,20 @@ impl Host for Ssh {
     }
     fn lost(&self) -> Result<u64> {
         self.sum("lost")
+    }
+    fn slow(&mut self, pairs: &[(Endpoint, Endpoint, Slow)]) -> Result<()> {
+        match &self.abilities.delay {
+            Ok(()) => self.each(pairs.iter().copied(), |node, from| node.slow(&from)),
+            Err(_) if pairs.is_empty() => Ok(()),
+            Err(why) => Err(Error::new("cannot slow links down", why, "use --tier netns")),
+        }
+    }
+    fn slowed(&self) -> Result<Slowed> {
+        if self.abilities.delay.is_err() {
+            return Ok(Slowed::default());
+        }
+        let each = side_by_side(&self.nodes, |node| node.slowed());
+        each.into_iter().try_fold(Slowed::default(), |all, one| one.map(|one| all.and(one)))
     }
 
     fn dialer(&self, from: Endpoint) -> Dialer {

@@ -1,15 +1,16 @@
 //! What the program does that is sent to machines: wrong clocks of single processes, processors that are held, files that are damaged.
 
-use crate::common::{eventually, role};
+use crate::common::{eventually, read_line, role, say};
 use crate::sshd::Machines;
 use crate::{LONG, SHORT, skipped};
 use hosts::damage::Hurt;
 use hosts::ssh::{HostsFile, Ssh};
-use hosts::{Daemon, Host, Share};
+use hosts::{Daemon, Endpoint, Host, Share, Slow, Slowed};
 use std::fs;
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::thread;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 const SHARE: Share = Share { period: Duration::from_millis(100), percent: 50 };
 
@@ -44,7 +45,7 @@ fn single_processes_have_wrong_clocks_and_are_held_with_and_without_namespaces()
         }
         let mut host = up(&machines, &machines.file(), 2);
         for (what, ability) in host.abilities().each() {
-            assert_eq!(ability.is_ok(), what != "delay", "{what}: {ability:?}");
+            assert!(ability.is_ok(), "{what}: {ability:?}");
         }
         assert_eq!(host.skew(0, "clock", 1).unwrap(), 0, "nobody is there");
         assert!(!host.throttle(0, "clock", Some(SHARE)).unwrap() && !host.pause(0, "clock").unwrap());
@@ -95,6 +96,60 @@ fn single_processes_have_wrong_clocks_and_are_held_with_and_without_namespaces()
         host.close().unwrap();
         assert_eq!(machines.left(), [""; 0]);
     }
+}
+
+#[test]
+fn links_between_machines_are_slow_and_fast_again() {
+    if skipped() {
+        return;
+    }
+    let machines = Machines::up(2);
+    let mut host = up(&machines, &machines.file(), 2);
+    let addresses: Vec<SocketAddr> = (0..2).map(|node| SocketAddr::new(host.address(node), 7000)).collect();
+    for (node, address) in addresses.iter().enumerate() {
+        host.start(node, &role("echo", &[&address.to_string()])).unwrap();
+        eventually("it listens", || host.connect(Endpoint::Clients, *address, LONG).is_ok());
+    }
+    let mut across = host.connect(Endpoint::Node(0), addresses[1], LONG).unwrap();
+    let mut beside = host.connect(Endpoint::Node(1), addresses[1], LONG).unwrap();
+    let took = |stream: &mut TcpStream| {
+        let began = Instant::now();
+        say(stream, "hello");
+        assert_eq!(read_line(stream, LONG).unwrap(), "hello");
+        began.elapsed()
+    };
+    assert_eq!(host.slowed().unwrap(), Slowed::default());
+    let slow = |by: u64, rate| Slow { by: Duration::from_millis(by), up_to: Duration::ZERO, rate };
+    let link = (Endpoint::Node(0), Endpoint::Node(1));
+    host.slow(&[(link.0, link.1, slow(400, None)), (link.1, link.0, slow(200, None))]).unwrap();
+    assert!(took(&mut across) >= Duration::from_millis(600), "there and back");
+    let before = host.slowed().unwrap();
+    assert!(before.packets >= 2 && before.bytes > 100 && before.longest >= Duration::from_millis(400), "{before:?}");
+    took(&mut beside);
+    host.slow(&[(link.0, link.1, slow(0, Some(1000)))]).unwrap();
+    let fast = took(&mut across);
+    say(&mut across, &"long ".repeat(400));
+    let began = Instant::now();
+    read_line(&mut across, LONG).unwrap();
+    assert!(began.elapsed() > Duration::from_secs(1), "2000 bytes at 1000 a second, and {fast:?} for a word");
+    // What is held goes on at once where the link is fast again.
+    host.slow(&[(link.0, link.1, slow(600_000, None))]).unwrap();
+    say(&mut across, "held");
+    read_line(&mut across, SHORT).unwrap_err();
+    host.slow(&[]).unwrap();
+    assert_eq!(read_line(&mut across, LONG).unwrap(), "held");
+    let done = host.slowed().unwrap();
+    took(&mut across);
+    assert_eq!(host.slowed().unwrap().packets, done.packets);
+    // A cut counts what comes late.
+    host.slow(&[(link.0, link.1, slow(300, None))]).unwrap();
+    let dropped = host.dropped().unwrap();
+    say(&mut across, "cut");
+    host.cut(&[link]).unwrap();
+    read_line(&mut across, Duration::from_secs(1)).unwrap_err();
+    assert!(host.dropped().unwrap() > dropped);
+    host.close().unwrap();
+    assert_eq!(machines.left(), [""; 0]);
 }
 
 #[test]

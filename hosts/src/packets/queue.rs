@@ -2,9 +2,7 @@
 //!
 //! Spoken over a netlink socket, as `linux/netfilter/nfnetlink_queue.h` has it. Whoever closes the socket loses what waits there.
 
-use super::enter::inside;
-use super::space::Space;
-use super::switch::Link;
+use super::Link;
 use rustix::io::Errno;
 use rustix::net::netlink::{NETFILTER, SocketAddrNetlink};
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
@@ -13,8 +11,6 @@ use std::io;
 use std::net::Ipv4Addr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-/// The number of the queue, which is the namespace's own.
-pub(super) const NUMBER: u16 = 7;
 /// Packets that may wait. One more would be dropped, so it is more than a few connections can have on their way.
 const MOST: u32 = 200_000;
 /// Bytes of news of packets that may wait to be read.
@@ -34,11 +30,14 @@ const ATTRIBUTE: usize = 4;
 
 /// A queue that is ours.
 #[derive(Debug)]
-pub(super) struct Queue(OwnedFd);
+pub(crate) struct Queue {
+    socket: OwnedFd,
+    number: u16,
+}
 
 /// A packet that waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Waiting {
+pub(crate) struct Waiting {
     /// By which it is let go on.
     pub id: u32,
     pub link: Link,
@@ -47,19 +46,16 @@ pub(super) struct Waiting {
 }
 
 impl Queue {
-    /// Opens the queue of a network.
-    pub fn open(space: &Space) -> io::Result<Queue> {
-        let socket = inside(&space.network, || {
-            let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-            let socket = socket_with(AddressFamily::NETLINK, SocketType::RAW, flags, Some(NETFILTER))?;
-            bind(&socket, &SocketAddrNetlink::new(0, 0))?;
-            // The larger one where that is allowed; a machine that does not has room for fewer at once.
-            if sockopt::set_socket_recv_buffer_size_force(&socket, NEWS).is_err() {
-                sockopt::set_socket_recv_buffer_size(&socket, NEWS)?;
-            }
-            Ok(socket)
-        })?;
-        let queue = Queue(socket);
+    /// Opens the queue of this number in the network that this thread is in. An error where somebody else has it.
+    pub fn open(number: u16) -> io::Result<Queue> {
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let socket = socket_with(AddressFamily::NETLINK, SocketType::RAW, flags, Some(NETFILTER))?;
+        bind(&socket, &SocketAddrNetlink::new(0, 0))?;
+        // The larger one where that is allowed; a machine that does not has room for fewer at once.
+        if sockopt::set_socket_recv_buffer_size_force(&socket, NEWS).is_err() {
+            sockopt::set_socket_recv_buffer_size(&socket, NEWS)?;
+        }
+        let queue = Queue { socket, number };
         let mut params = COPIED.to_be_bytes().to_vec();
         params.push(2); // Copy the packet.
         let wishes = [(1, &[1, 0, 0, 0][..]), (2, &params), (3, &MOST.to_be_bytes())]
@@ -98,15 +94,15 @@ impl Queue {
     }
 
     fn say(&self, kind: u16, answer: bool, attributes: &[u8]) -> io::Result<()> {
-        let message = message(kind, answer, attributes);
-        send(&self.0, &message, SendFlags::empty())?;
+        let message = message(self.number, kind, answer, attributes);
+        send(&self.socket, &message, SendFlags::empty())?;
         Ok(())
     }
 
     fn hear(&self) -> io::Result<Option<Vec<u8>>> {
         let mut bytes = vec![0; 1024];
         loop {
-            match recv(&self.0, &mut bytes[..], RecvFlags::empty()) {
+            match recv(&self.socket, &mut bytes[..], RecvFlags::empty()) {
                 Ok((length, _)) => {
                     bytes.truncate(length);
                     return Ok(Some(bytes));
@@ -122,19 +118,19 @@ impl Queue {
 
 impl AsFd for Queue {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
+        self.socket.as_fd()
     }
 }
 
-/// To the queue: in the machine's order of bytes but for the queue's number.
-fn message(kind: u16, answer: bool, attributes: &[u8]) -> Vec<u8> {
+/// To a queue: in the machine's order of bytes but for the queue's number.
+fn message(number: u16, kind: u16, answer: bool, attributes: &[u8]) -> Vec<u8> {
     let flags: u16 = if answer { 1 | 4 } else { 1 };
     let length = (HEAD + attributes.len()) as u32;
     let mut message = length.to_ne_bytes().to_vec();
     message.extend(kind.to_ne_bytes());
     message.extend(flags.to_ne_bytes());
     message.extend([0; 10]); // Number, sender, family and version.
-    message.extend(NUMBER.to_be_bytes());
+    message.extend(number.to_be_bytes());
     message.extend(attributes);
     message
 }
@@ -199,17 +195,17 @@ mod tests {
         packet.extend([10, 77, 0, 1, 10, 77, 0, 2]);
         let said = [attribute(1, &[0, 0, 0, 9, 8, 0, 2]), attribute(3, &[1; 4]), attribute(10, &packet)].concat();
         let link = (Ipv4Addr::new(10, 77, 0, 1), Ipv4Addr::new(10, 77, 0, 2));
-        assert_eq!(waiting(&message(PACKET, false, &said)), Some(Waiting { id: 9, link, length: 1500 }));
-        assert_eq!(waiting(&message(VERDICT, false, &said)), None);
-        assert_eq!(waiting(&message(PACKET, false, &said[..30])), None, "it is not whole");
+        assert_eq!(waiting(&message(7, PACKET, false, &said)), Some(Waiting { id: 9, link, length: 1500 }));
+        assert_eq!(waiting(&message(7, VERDICT, false, &said)), None);
+        assert_eq!(waiting(&message(7, PACKET, false, &said[..30])), None, "it is not whole");
         assert_eq!(waiting(&[]), None);
     }
 
     #[test]
     fn a_refusal_is_told() {
-        let answer = |code: i32| [&message(ERROR, false, &[])[..16], &code.to_ne_bytes()].concat();
+        let answer = |code: i32| [&message(7, ERROR, false, &[])[..16], &code.to_ne_bytes()].concat();
         assert!(accepted(&answer(0)).is_ok());
         assert_eq!(accepted(&answer(-1)).unwrap_err().kind(), io::ErrorKind::PermissionDenied);
-        assert!(accepted(&message(PACKET, false, &[])).is_err());
+        assert!(accepted(&message(7, PACKET, false, &[])).is_err());
     }
 }

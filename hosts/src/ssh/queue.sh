@@ -1,0 +1,29 @@
+# Packets that are held: a chain of iptables' table mangle, which comes before what is cut and has the number of the queue in its name.
+# What finds nobody there to hold it passes.
+
+# begin_queue NUMBER PORTS: with a chain that does nothing yet. Comes in by these ports of SSH what is never held.
+begin_queue() {
+    nft list table ip mangle >/dev/null 2>&1 || : >mangle
+    chain=perjury_q$1 never=
+    echo "$1" >queue
+    for port in $2; do
+        never="$never-A $chain -p tcp --dport $port -j RETURN$nl-A $chain -p tcp --sport $port -j RETURN$nl"
+    done
+    queue "-s 192.0.2.1 -d 192.0.2.1" && queue "" && iptables -w 10 -t mangle -I INPUT -j "$chain"
+}
+
+# queue PAIRS: holds what is between these, a line each as iptables has it, and nothing else.
+queue() {
+    read -r number <queue
+    pairs=$(printf %s "$1" | sed "s/.*/-A $chain & -j NFQUEUE --queue-num $number --queue-bypass/")
+    printf '*mangle\n:%s - [0:0]\n%s%s\nCOMMIT\n' "$chain" "$never" "$pairs" | iptables-restore --noflush --wait=10
+}
+
+# Removes the chain, and the table where that is there for it alone.
+end_queue() {
+    read -r number <"$root/queue"
+    iptables -w 10 -t mangle -D INPUT -j "perjury_q$number"
+    iptables -w 10 -t mangle -F "perjury_q$number"
+    iptables -w 10 -t mangle -X "perjury_q$number"
+    [ ! -e "$root/mangle" ] || iptables -t mangle -S | grep -qv '^-P' || nft delete table ip mangle
+} 2>/dev/null
