@@ -52,6 +52,22 @@ fn the_promised_command_finds_a_double_acknowledgement_and_explains_it() {
     assert_eq!(verdict["format"], 1);
 }
 
+/// Who can do without a majority is caught where nobody has one, and where everybody has another one.
+#[test]
+fn thirds_and_a_ring_of_majorities_catch_whoever_answers_alone_and_no_majority() {
+    for nemesis in ["thirds", "majorities-ring"] {
+        for (design, right) in [("raft", true), ("ll-abd", true), ("sl-async-fo", false), ("ml-lww", false)] {
+            let workload = if design == "ll-abd" { "read-write" } else { "register" };
+            let verdicts = (1..=5).map(|seed| tried(&request(design, workload, nemesis, seed)).1);
+            let violated = verdicts.inspect(|verdict| {
+                assert!(!right || *verdict == Verdict::Held, "{design} under {nemesis}: {verdict:?}");
+            });
+            let violated = violated.filter(|verdict| matches!(verdict, Verdict::Violated(_))).count();
+            assert!(right || violated == 5, "{design} under {nemesis}: {violated} of 5");
+        }
+    }
+}
+
 /// A remove that is stamped by a clock that has gone back loses against its own add.
 #[test]
 fn a_clock_that_jumps_or_drifts_brings_removed_elements_back_and_a_right_one_does_not() {

@@ -160,6 +160,11 @@ pub enum Cut {
     Mute(Target),
     /// Two halves that hear each other only through one node, which hears everybody. The target is in one of the halves.
     Bridge(Target),
+    /// Three parts, none of which hears another; as far as the number of nodes allows, none is a majority.
+    Thirds,
+    /// Each node hears a majority, and no two the same one: nodes stand in a circle and hear those next to them. Of three nodes each would
+    /// hear all, so each hears only one of the others, one way.
+    MajoritiesRing,
     /// These directed links.
     Links(Vec<(NodeId, NodeId)>),
 }
@@ -296,14 +301,15 @@ impl Fault {
     }
 }
 
-/// The nodes with the most cut links: those on the smaller side of any two-sided cut. Where they are more than a half of all
-/// there is no such side.
+/// The nodes with the most cut links: those on the smaller side of any two-sided cut. Where they are more than a half of all, or links
+/// are cut that lead neither to them nor from them, there is no such side.
 fn smaller_side(links: &[(NodeId, NodeId)], cluster: usize) -> Vec<NodeId> {
     let cut = |node: NodeId| links.iter().filter(|(from, to)| *from == node || *to == node).count();
     let nodes = || (0..cluster as u8).map(NodeId);
     let most = nodes().map(cut).max().unwrap_or(0);
     let side: Vec<NodeId> = nodes().filter(|node| most > 0 && cut(*node) == most).collect();
-    if side.len() * 2 > cluster { Vec::new() } else { side }
+    let parted = |(from, to): &(NodeId, NodeId)| side.contains(from) != side.contains(to);
+    if side.len() * 2 > cluster || !links.iter().all(parted) { Vec::new() } else { side }
 }
 
 impl fmt::Display for Target {
@@ -327,6 +333,8 @@ impl fmt::Display for Fault {
             Fault::Partition(Cut::Minority(target)) => write!(f, "cut off a minority with {target}"),
             Fault::Partition(Cut::Mute(target)) => write!(f, "mute {target}"),
             Fault::Partition(Cut::Bridge(target)) => write!(f, "leave one bridge between two halves, {target} in one"),
+            Fault::Partition(Cut::Thirds) => write!(f, "split all nodes into three parts"),
+            Fault::Partition(Cut::MajoritiesRing) => write!(f, "leave each node a majority that no other node has"),
             Fault::Partition(Cut::Links(links)) if links.is_empty() => write!(f, "cut no link"),
             Fault::Partition(Cut::Links(links)) => write!(f, "cut {}", Links(links)),
             Fault::Kill(target) => write!(f, "kill {target}"),

@@ -31,25 +31,34 @@ impl Needs {
 /// How many clients of a plan may hope that their writes are answered while this resolved fault lasts.
 pub fn hopeful(plan: &Plan, fault: &Fault) -> usize {
     let homes = (0..plan.clients).map(|client| plan.home(ClientId(client)));
-    homes.filter(|home| served(plan.needs, *home, fault)).count()
+    homes.filter(|home| served(plan.needs, *home, fault, plan.nodes)).count()
 }
 
-/// True if a client beside `home` may hope that its writes are answered while this resolved fault lasts.
-pub fn served(needs: Needs, home: NodeId, fault: &Fault) -> bool {
+/// True if a client beside `home` may hope that its writes are answered while this resolved fault lasts, in a cluster of so many nodes.
+pub fn served(needs: Needs, home: NodeId, fault: &Fault, nodes: u8) -> bool {
     match (silent(fault), needs) {
         (Some(Target::All), _) | (Some(_), Needs::Everybody) => return false,
         (Some(silent), Needs::Node(node)) => return *silent != Target::Node(node),
-        (_, Needs::WhoeverIsLeft) => return true,
+        (Some(_), Needs::WhoeverIsLeft) => return true,
         (None, _) => {}
     }
     match (fault, needs) {
         (Fault::Partition(Cut::Links(links)), Needs::Node(node)) => {
             !links.contains(&(home, node)) && !links.contains(&(node, home))
         }
+        // Who can do without a majority may serve all the same; nobody else can be expected to.
+        (Fault::Partition(Cut::Links(links)), Needs::WhoeverIsLeft) => leaves_a_majority(links, nodes),
         // What is late by more than a client's patience stops whoever waits for all. Late links are those between nodes.
         (Fault::Partition(_) | Fault::Delay { .. } | Fault::Bandwidth { .. }, Needs::Everybody) => false,
         _ => true,
     }
+}
+
+/// Whether some node still hears a majority, and is heard by it.
+fn leaves_a_majority(links: &[(NodeId, NodeId)], nodes: u8) -> bool {
+    let all = || (0..nodes).map(NodeId);
+    let joined = |one: NodeId, other: NodeId| !links.contains(&(one, other)) && !links.contains(&(other, one));
+    all().any(|one| all().filter(|other| joined(one, *other)).count() > usize::from(nodes) / 2)
 }
 
 /// Whom a fault silences, or may silence: who is short of something, or comes back with what is damaged, may serve and may not.

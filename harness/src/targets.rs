@@ -53,6 +53,8 @@ pub fn resolve(fault: &Fault, scene: &Scene, rng: &mut Rng) -> Fault {
                 }
                 Cut::Mute(target) => scene.mute(&scene.side(&node(target), 1, rng)),
                 Cut::Bridge(target) => scene.bridge(&node(target), rng),
+                Cut::Thirds => scene.thirds(rng),
+                Cut::MajoritiesRing => scene.ring(rng),
                 Cut::Links(links) => Cut::Links(links.clone()),
             };
             Fault::Partition(links)
@@ -114,10 +116,43 @@ impl Scene<'_> {
         Cut::Links(links)
     }
 
+    /// All nodes, in an order that is drawn.
+    fn shuffled(&self, rng: &mut Rng) -> Vec<NodeId> {
+        let mut nodes: Vec<NodeId> = self.all().collect();
+        rng.shuffle(&mut nodes);
+        nodes
+    }
+
+    fn thirds(&self, rng: &mut Rng) -> Cut {
+        let nodes = self.shuffled(rng);
+        cut_where(&nodes, |from, to| from % 3 != to % 3)
+    }
+
+    /// In a circle each node hears so many on either side that it hears just a majority, itself included, or one node more.
+    fn ring(&self, rng: &mut Rng) -> Cut {
+        let nodes = self.shuffled(rng);
+        let (all, majority) = (nodes.len(), nodes.len() / 2 + 1);
+        let near = majority / 2;
+        cut_where(&nodes, |from, to| {
+            let ahead = (to + all - from) % all;
+            // Where those on either side are all that there are, those behind are enough.
+            if 2 * near + 1 >= all { ahead >= majority } else { ahead.min(all - ahead) > near }
+        })
+    }
+
     fn mute(&self, side: &[NodeId]) -> Cut {
         let others = |from: NodeId| self.all().filter(move |to| *to != from);
         Cut::Links(side.iter().flat_map(|from| others(*from).map(|to| (*from, to))).collect())
     }
+}
+
+/// Every directed link that is to be cut, by the places of its ends in a row of nodes.
+fn cut_where(nodes: &[NodeId], cut: impl Fn(usize, usize) -> bool) -> Cut {
+    let pairs = (0..nodes.len()).flat_map(|from| (0..nodes.len()).map(move |to| (from, to)));
+    let mut links: Vec<_> =
+        pairs.filter(|(from, to)| from != to && cut(*from, *to)).map(|(from, to)| (nodes[from], nodes[to])).collect();
+    links.sort();
+    Cut::Links(links)
 }
 
 #[cfg(test)]
@@ -142,6 +177,43 @@ mod tests {
             assert!((0..5).all(|node| bridges == [node] || cut(node) == 4), "two others, both ways: {fault}");
             assert_eq!(fault.nodes(5), [], "no side is the smaller one: {fault}");
         }
+    }
+
+    /// Whom each node hears, itself included, under a cut of so many nodes.
+    fn heard(nodes: u8, cut: Cut, seed: u64) -> Vec<Vec<u8>> {
+        let fault = resolved(nodes, &Fault::Partition(cut), seed);
+        let Fault::Partition(Cut::Links(links)) = &fault else { panic!("{fault}") };
+        let hears = |to: u8| (0..nodes).filter(|from| !links.contains(&(NodeId(*from), NodeId(to)))).collect();
+        (0..nodes).map(hears).collect()
+    }
+
+    #[test]
+    fn thirds_are_three_parts_without_a_majority() {
+        for (nodes, sizes) in [(3, vec![1, 1, 1]), (4, vec![1, 1, 2]), (5, vec![1, 2, 2]), (7, vec![2, 2, 3])] {
+            let mut parts = heard(nodes, Cut::Thirds, u64::from(nodes));
+            assert!(parts.iter().enumerate().all(|(node, part)| part.contains(&(node as u8))));
+            parts.sort();
+            parts.dedup();
+            let mut found: Vec<usize> = parts.iter().map(Vec::len).collect();
+            found.sort_unstable();
+            assert_eq!(found, sizes, "{parts:?}");
+            let fault = resolved(nodes, &Fault::Partition(Cut::Thirds), u64::from(nodes));
+            assert_eq!(fault.nodes(nodes.into()), [], "there are more than two sides: {fault}");
+        }
+    }
+
+    #[test]
+    fn in_a_ring_each_node_hears_a_majority_that_no_other_hears() {
+        for (nodes, size) in [(3, 2), (4, 3), (5, 3), (6, 5), (7, 5), (9, 5)] {
+            for seed in 1..20 {
+                let mut heard = heard(nodes, Cut::MajoritiesRing, seed);
+                assert!(heard.iter().all(|hears| hears.len() == size), "{nodes}: {heard:?}");
+                heard.sort();
+                heard.dedup();
+                assert_eq!(heard.len(), usize::from(nodes), "{heard:?}");
+            }
+        }
+        assert_ne!(heard(5, Cut::MajoritiesRing, 1), heard(5, Cut::MajoritiesRing, 2), "the circle is drawn");
     }
 
     #[test]

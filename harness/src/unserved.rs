@@ -71,7 +71,9 @@ fn parts(run: &Run, fault: &FaultInterval, call: &Call) -> bool {
     let parting = matches!(fault.fault, Fault::Partition(_) | Fault::Kill(_) | Fault::Pause(_) | Fault::PowerLoss(_));
     let home = run.plan.home(run.client(call.process));
     let hit = || fault.fault.nodes(usize::from(run.plan.nodes)).contains(&home);
-    parting && (!served(run.plan.needs, home, &fault.fault) || (run.plan.needs == Needs::WhoeverIsLeft && hit()))
+    parting
+        && (!served(run.plan.needs, home, &fault.fault, run.plan.nodes)
+            || (run.plan.needs == Needs::WhoeverIsLeft && hit()))
 }
 
 impl Share {

@@ -20,6 +20,8 @@ pub const NEMESES: &[Nemesis] = &[
     partitions::HALVES,
     partitions::ONE_WAY,
     partitions::BRIDGE,
+    partitions::THIRDS,
+    partitions::MAJORITIES_RING,
     processes::KILL,
     processes::PAUSE,
     clocks::CLOCK_SLOW,

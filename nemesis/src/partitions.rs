@@ -36,6 +36,22 @@ pub const BRIDGE: Nemesis = Nemesis {
     tiers: ALL_TIERS,
 };
 
+/// Nobody has a majority.
+pub const THIRDS: Nemesis = Nemesis {
+    name: "thirds",
+    about: "three parts, none of which is a majority",
+    plan: |shape, rng| each(shape, rng, Cut::Thirds),
+    tiers: ALL_TIERS,
+};
+
+/// Everybody has one, and everybody another one: what two majorities have in common is put to the test.
+pub const MAJORITIES_RING: Nemesis = Nemesis {
+    name: "majorities-ring",
+    about: "each node hears a majority, and no two nodes hear the same one",
+    plan: |shape, rng| each(shape, rng, Cut::MajoritiesRing),
+    tiers: ALL_TIERS,
+};
+
 fn each(shape: &Shape, rng: &mut Rng, cut: Cut) -> Vec<Strike> {
     rounds(shape, rng, LONGER).into_iter().map(|round| round.strike(Fault::Partition(cut.clone()))).collect()
 }

@@ -3,7 +3,7 @@
 //! One place, so that the terminal, the page and the tests say the same. Names and reasons come from the system under
 //! test: control characters in them are written out (`\u{1b}`), so that a report cannot command a terminal.
 
-use harness::{Call, ClientId, Cut, Fault, Judgement, Op, Outcome, Posting, Reply, Time, Verdict};
+use harness::{Call, ClientId, Cut, Fault, Judgement, NodeId, Op, Outcome, Posting, Reply, Time, Verdict};
 
 /// A request, as a person would say it: `claim ada for 3`.
 pub fn op(op: &Op) -> String {
@@ -134,8 +134,23 @@ pub fn fault(fault: &Fault, nodes: usize) -> String {
     match names.join(", ") {
         names if !links.is_empty() && links == sorted(both_ways) => format!("cut {names} off from the rest"),
         names if !links.is_empty() && links == sorted(out) => format!("mute {names}: it hears, and nobody hears it"),
-        _ => fault.to_string(),
+        _ => match parts(&links, nodes) {
+            parts if parts.len() > 1 => format!("split the nodes into {}", parts.join(" | ")),
+            _ => fault.to_string(),
+        },
     }
+}
+
+/// The parts of a cluster between which all links are cut, and within which none is. None where a cut is another one.
+fn parts(links: &[(NodeId, NodeId)], nodes: usize) -> Vec<String> {
+    let all = || (0..nodes as u8).map(NodeId);
+    let joined = |one: NodeId| all().filter(move |other| !links.contains(&(one, *other))).collect::<Vec<NodeId>>();
+    let mut parts: Vec<Vec<NodeId>> = all().map(joined).collect();
+    let whole = parts.iter().all(|part| part.iter().all(|node| parts[node.index()] == *part));
+    parts.sort();
+    parts.dedup();
+    let named = |part: &Vec<NodeId>| part.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    if whole { parts.iter().map(named).collect() } else { Vec::new() }
 }
 
 /// The verdict on one line, its word first: `violated: uniqueness, double-ack`.
@@ -230,6 +245,8 @@ mod tests {
         assert_eq!(cut(vec![(0, 1), (0, 2), (1, 0), (2, 0)]), "cut n1 off from the rest");
         assert_eq!(cut(vec![(2, 0), (2, 1)]), "mute n3: it hears, and nobody hears it");
         assert_eq!(cut(vec![(0, 1)]), "cut n1 -> n2");
+        let all = vec![(0, 1), (0, 2), (1, 0), (1, 2), (2, 0), (2, 1)];
+        assert_eq!(cut(all), "split the nodes into n1 | n2 | n3");
         assert_eq!(cut(Vec::new()), "cut no link");
         assert_eq!(fault(&Fault::Kill(Target::Node(NodeId(1))), 3), "kill n2");
     }
