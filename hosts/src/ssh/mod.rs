@@ -221,6 +221,7 @@ fn abilities(nodes: &[Arc<Node>]) -> Abilities {
         one_way: cut.clone(),
         loss: cut,
         delay: Err("this kind of host cannot slow links down yet".into()),
+        reorder: Err("this kind of host cannot slow links down yet".into()),
         kill: Ok(()),
         pause: Ok(()),
         clock: clock::may(nodes),
