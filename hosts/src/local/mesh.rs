@@ -4,16 +4,15 @@
 
 use super::block::Block;
 use super::slow::{Line, Next, Pace, Way};
+use super::socket::{Bell, bound, has_hung_up, listen, nobody_listens, open};
 use super::source;
 use crate::error::{Error, Result, machine};
 use crate::host::{Endpoint, Slow, Slowed, name};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::sockopt::set_socket_linger;
-use rustix::net::{AddressFamily, Shutdown, SocketFlags, SocketType, bind, connect, shutdown, socket_with, sockopt};
+use rustix::net::{Shutdown, shutdown};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read, Write};
-use std::net::{self, Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, TcpStream};
-use std::os::unix::net::UnixStream;
+use std::net::{self, SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
@@ -47,22 +46,9 @@ pub(super) struct Mesh {
 struct Gates {
     cut: BTreeSet<Way>,
     pace: Pace,
+    /// Rings when links become slow or fast.
     bell: Bell,
     closed: bool,
-}
-
-/// What wakes whoever polls: its near end is dropped, or shut down, when links become slow or fast, and there is another one.
-#[derive(Debug)]
-struct Bell {
-    rope: UnixStream,
-    heard: Arc<UnixStream>,
-}
-
-impl Bell {
-    fn new() -> Result<Bell> {
-        let (rope, heard) = UnixStream::pair().map_err(machine("cannot make a pair of sockets"))?;
-        Ok(Bell { rope, heard: Arc::new(heard) })
-    }
 }
 
 /// A proxy in front of a port.
@@ -156,7 +142,7 @@ impl Mesh {
     pub fn close(&self) {
         let mut gates = lock(&self.gates);
         gates.closed = true;
-        let _ = gates.bell.rope.shutdown(net::Shutdown::Both);
+        gates.bell.ring();
         drop(gates);
         self.changed.notify_all();
         for stream in lock(&self.streams).drain(..).filter_map(|stream| stream.upgrade()) {
@@ -241,16 +227,16 @@ impl Mesh {
             }
             gates = self.wait(gates, LOOK.min(until.saturating_duration_since(Instant::now())));
         }
-        self.open(gates, way, waits)
+        self.opens(gates, way, waits)
     }
 
     /// Waits until a way is open; false if the host was closed.
     fn pass(&self, way: Way) -> bool {
-        self.open(lock(&self.gates), way, || true)
+        self.opens(lock(&self.gates), way, || true)
     }
 
     /// The same; false too if nobody waits any more.
-    fn open(&self, mut gates: MutexGuard<'_, Gates>, way: Way, waits: impl Fn() -> bool) -> bool {
+    fn opens(&self, mut gates: MutexGuard<'_, Gates>, way: Way, waits: impl Fn() -> bool) -> bool {
         if gates.cuts(way) {
             self.held.fetch_add(1, Relaxed);
         }
@@ -287,7 +273,7 @@ impl Mesh {
         loop {
             let (mut gates, now) = (lock(&self.gates), Instant::now());
             let next = line.next(&mut gates.pace, way, now);
-            let (bell, closed) = (gates.bell.heard.clone(), gates.closed);
+            let (bell, closed) = (gates.bell.heard(), gates.closed);
             drop(gates);
             match next {
                 _ if closed => return false,
@@ -295,7 +281,7 @@ impl Mesh {
                 Next::Say(said) if !self.say(&said, from, to, way) => return false,
                 Next::Say(_) => {}
                 Next::Wait { until, hear } => {
-                    if heard(&bell, hear.then_some(from), until - now) {
+                    if listen(&bell, hear.then_some(from), until - now) {
                         let length = from.read(&mut part).unwrap_or(0);
                         line.hear(&part[..length]);
                     }
@@ -329,47 +315,6 @@ impl Mesh {
         }
         !end
     }
-}
-
-/// Waits until somebody has said something, who need not be there: true then. No longer than so, and until the bell is rung.
-fn heard(bell: &UnixStream, from: Option<&TcpStream>, most: Duration) -> bool {
-    let mut sides = vec![PollFd::new(bell, PollFlags::IN)];
-    sides.extend(from.map(|from| PollFd::new(from, PollFlags::IN)));
-    let most = Timespec { tv_sec: most.as_secs() as _, tv_nsec: most.subsec_nanos().into() };
-    poll(&mut sides, Some(&most)).is_ok() && sides.get(1).is_some_and(|side| !side.revents().is_empty())
-}
-
-/// Whether the other side has closed its connection, or ended.
-fn has_hung_up(stream: &TcpStream) -> bool {
-    let mut polled = [PollFd::new(stream, PollFlags::RDHUP)];
-    let at_once = Timespec::default();
-    poll(&mut polled, Some(&at_once)).is_ok_and(|changed| changed > 0)
-}
-
-/// An error where somebody listens at a daemon's own address. That is found out without listening: what is open here for a moment is
-/// open for as long in whatever another thread begins meanwhile, and nobody is to be answered there.
-fn nobody_listens(address: Ipv4Addr, port: u16) -> io::Result<()> {
-    let socket = socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
-    sockopt::set_socket_reuseaddr(&socket, true)?;
-    Ok(bind(&socket, &SocketAddrV4::new(address, port))?)
-}
-
-/// A socket that is not connected yet, at an address of its own.
-fn bound(address: Ipv4Addr) -> io::Result<TcpStream> {
-    let socket = socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
-    bind(&socket, &SocketAddrV4::new(address, 0))?;
-    Ok(socket.into())
-}
-
-fn open(socket: TcpStream, to: SocketAddr, timeout: Duration) -> io::Result<TcpStream> {
-    let patience = Some(timeout.max(Duration::from_millis(1)));
-    sockopt::set_socket_timeout(&socket, sockopt::Timeout::Send, patience)?;
-    connect(&socket, &to).map_err(|error| match error {
-        rustix::io::Errno::INPROGRESS | rustix::io::Errno::AGAIN => io::ErrorKind::TimedOut.into(),
-        error => io::Error::from(error),
-    })?;
-    sockopt::set_socket_timeout(&socket, sockopt::Timeout::Send, None)?;
-    Ok(socket)
 }
 
 /// Plain data is whole even where a thread panicked while it held the lock.

@@ -13,6 +13,7 @@ mod findings;
 mod keep;
 mod mesh;
 mod slow;
+mod socket;
 mod source;
 
 pub use findings::probe;

@@ -3,7 +3,7 @@
 use crate::common::{eventually, read_line, say};
 use crate::{LONG, SHORT, dial, echoes, heard, nodes};
 use hosts::Endpoint::{Clients, Node};
-use hosts::{Host, Slow};
+use hosts::{Daemon, Host, Slow};
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::thread;
@@ -59,6 +59,13 @@ fn a_connection_is_opened_over_slow_links_as_late_as_over_a_slow_network() {
     let slowed = host.slowed().unwrap();
     assert_eq!((slowed.packets, slowed.bytes), (2, 104), "two packets without content");
     assert!(round_trip(&mut stream, "hello") >= BY * 2);
+
+    // A program's own connection waits in the proxy, and what it says there is late besides.
+    let line = format!("exec 3<>/dev/tcp/{}/{}; echo hello >&3; head -1 <&3", at[1].ip(), at[1].port());
+    let began = Instant::now();
+    host.start(0, &Daemon::new("caller", "bash", ["-c", &line])).unwrap();
+    eventually("it is answered", || std::fs::read_to_string(host.log(0, "caller")).is_ok_and(|log| log == "hello\n"));
+    assert!(began.elapsed() >= BY * 4);
 
     // Whoever dials gives up when it likes, and goes on when the links are fast again.
     host.slow(&[(Node(1), Node(0), DAY)]).unwrap();
