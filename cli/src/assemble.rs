@@ -166,7 +166,7 @@ pub fn plan(request: &Request) -> Result<Plan, Usage> {
         asks,
         strikes,
     };
-    members_may_change(&plan.design, &plan.strikes)?;
+    may_be_done(&plan)?;
     Ok(plan)
 }
 
@@ -227,7 +227,13 @@ pub fn check_plan(plan: &Plan) -> Result<(), Usage> {
     fits::size(&Size { nodes, clients, time, rate: 1.0, every: None })?;
     fits::settings(&plan.settings)?;
     fits::strikes(&plan.strikes, plan.nodes, tier)?;
-    members_may_change(&plan.design, &plan.strikes)
+    may_be_done(plan)
+}
+
+/// Complains about strikes that this design, or these machines, cannot have.
+fn may_be_done(plan: &Plan) -> Result<(), Usage> {
+    members_may_change(&plan.design, &plan.strikes)?;
+    systems::strikes(plan)
 }
 
 /// Complains about nodes that are to move to new machines where their design has no way for it.

@@ -5,7 +5,7 @@ use crate::assemble::{Usage, unknown};
 use crate::machines::{self, HOSTS};
 use databases::own::{Program, SystemFile, running};
 use databases::real::{Chosen, Subject, choose};
-use harness::{Cluster, Needs, NodeId, Plan, Tier, Trouble};
+use harness::{Cluster, Needs, NodeId, Plan, Strike, Tier, Trouble};
 use hosts::local::Local;
 use hosts::netns::Netns;
 use hosts::registry::state_dir;
@@ -128,6 +128,18 @@ pub fn place(tier: Tier, nodes: u8, given: &GivenTexts) -> Result<(), Usage> {
         Tier::Ssh => machines::check(nodes, given.get(HOSTS)),
         _ => Ok(()),
     }
+}
+
+/// Complains about the first strike that a real system cannot have on plain processes, whatever the machine.
+pub fn strikes(plan: &Plan) -> Result<(), Usage> {
+    if plan.tier != Tier::Local || !real(bears(&plan.design, plan.tier, &plan.given)) {
+        return Ok(());
+    }
+    let can = hosts::local::abilities();
+    (1..).zip(&plan.strikes).try_for_each(|(number, Strike { fault, .. })| {
+        let possible = databases::real::possible(fault, &can);
+        possible.map_err(|why| Usage(format!("strike {number} cannot be done with --tier local, \"{fault}\": {why}")))
+    })
 }
 
 /// Whether a tier has real systems, and none of the bundled designs; see [`bears`].

@@ -38,6 +38,7 @@ impl Given {
             one_way: not_ours(),
             loss: not_ours(),
             delay: not_ours(),
+            reorder: not_ours(),
             kill: not_ours(),
             pause: not_ours(),
             clock: not_ours(),

@@ -29,10 +29,10 @@ pub enum Endpoint {
 pub struct Slow {
     /// Each packet takes longer by this much; they keep their order.
     pub by: Duration,
-    /// Each packet takes longer by a time drawn up to this much, so that they overtake each other.
+    /// Each packet takes longer by a time drawn up to this much, so that they overtake each other. It takes the ability to `reorder`.
     pub up_to: Duration,
     /// It carries so many bytes a second, in order. What comes faster waits, and what would have to wait for longer than a second is
-    /// dropped, as a router does whose queue is full. Not zero: that is a cut.
+    /// dropped, as a router does whose queue is full, or not read from who says it, where links are proxies. Not zero: that is a cut.
     pub rate: Option<u64>,
 }
 
@@ -87,6 +87,8 @@ pub struct Abilities {
     pub loss: Ability,
     /// Links may be slow, or narrow.
     pub delay: Ability,
+    /// Each packet may be late by a time of its own, so that they overtake each other.
+    pub reorder: Ability,
     /// Daemons are killed with all that they have forked.
     pub kill: Ability,
     /// Daemons are paused with all that they have forked.
@@ -103,12 +105,13 @@ pub struct Abilities {
 
 impl Abilities {
     /// Each with its name, for printing.
-    pub fn each(&self) -> [(&'static str, &Ability); 10] {
+    pub fn each(&self) -> [(&'static str, &Ability); 11] {
         [
             ("cut", &self.cut),
             ("one-way", &self.one_way),
             ("loss", &self.loss),
             ("delay", &self.delay),
+            ("reorder", &self.reorder),
             ("kill", &self.kill),
             ("pause", &self.pause),
             ("clock", &self.clock),
@@ -283,7 +286,7 @@ pub trait Host: Send {
             _ => Err(Error::new(
                 "cannot slow links down",
                 format!("a host of the kind {} has no way to hold packets back", self.kind()),
-                "use --tier netns",
+                "use --tier netns or local",
             )),
         }
     }

@@ -2,6 +2,8 @@
 #![allow(clippy::disallowed_methods)] // A real machine keeps real time.
 
 mod common;
+#[path = "local/slow.rs"]
+mod slow;
 
 use common::{eventually, read_line, role, say};
 use hosts::Endpoint::{Clients, Node};
@@ -81,7 +83,7 @@ fn each_node_has_an_address_of_its_own_and_is_reached_through_a_proxy() {
     assert_eq!(ask(&other, Clients, at_other[0]), "hello");
     for (name, ability) in host.abilities().each() {
         let clock = name == "clock" && std::env::consts::ARCH != "x86_64";
-        assert_eq!(ability.is_err(), clock || name == "delay" || name == "loss", "{name}: {ability:?}");
+        assert_eq!(ability.is_err(), clock || name == "reorder" || name == "loss", "{name}: {ability:?}");
     }
     assert!(host.lose(&[(Node(0), Node(1), 30)]).unwrap_err().mend.contains("netns"));
 }

@@ -1,8 +1,9 @@
 //! Where nodes live: databases on plain processes of this machine, as any user.
 
 use crate::binary::{folder, perjury, perjury_words};
-use crate::{logs, missing, until};
+use crate::{SECOND, logs, missing, until};
 use databases::real::{Needed, choose};
+use serde_json::{Value, json};
 use std::fs::{Permissions, copy, set_permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
@@ -11,13 +12,13 @@ use std::process::Command;
 const NOBODY: &str = "65534";
 
 /// Whether a test on local nodes must be skipped, since a program is missing; nothing else is needed.
-fn no_etcd() -> bool {
-    missing(&choose("etcd").expect("it is in the table").expect("its choices are known").database.needed())
+fn no_program_of(database: &str) -> bool {
+    missing(&choose(database).expect("it is in the table").expect("its choices are known").database.needed())
 }
 
 #[test]
 fn what_a_majority_confirms_holds_on_local_nodes_through_cuts_and_kills() {
-    if no_etcd() {
+    if no_program_of("etcd") {
         return;
     }
     let words = "--database etcd --tier local --workload register --nemesis kill+isolate-leader --time 40s";
@@ -29,7 +30,7 @@ fn what_a_majority_confirms_holds_on_local_nodes_through_cuts_and_kills() {
 
 #[test]
 fn an_ordinary_user_cuts_a_leader_off_on_local_nodes_and_reads_what_is_stale() {
-    if no_etcd() {
+    if no_program_of("etcd") {
         return;
     }
     let root = rustix::process::geteuid().is_root();
@@ -79,14 +80,59 @@ fn a_system_that_only_a_file_describes_lives_on_local_nodes_too() {
 }
 
 #[test]
+fn no_element_is_lost_while_the_leader_is_heard_late_on_local_nodes() {
+    if no_program_of("etcd") {
+        return;
+    }
+    let (ended, _dir) = until(0, 2, "--database etcd --tier local --workload set --nemesis delay --time 40s");
+    assert!(ended.out.contains("packets held back by 1.500 s"), "{}", ended.out);
+}
+
+/// What is found in namespaces, see `redis.rs`, is found here.
+fn finds(workload: &str, nemesis: &str, finding: &str, effect: &str) {
+    if no_program_of("redis") {
+        return;
+    }
+    let words = format!("--database redis --tier local --workload {workload} --nemesis {nemesis} --time 24s");
+    let (ended, _dir) = until(1, 3, &words);
+    assert!(ended.out.contains(finding) && ended.out.contains(effect), "{}", ended.out);
+}
+
+#[test]
+fn a_primary_that_is_heard_too_late_answers_beside_its_successor_on_local_nodes() {
+    finds("register", "delay", "linearizable: violated: stale-after-ack", "packets held back by 3.000 s");
+}
+
+#[test]
+fn a_primary_whose_links_are_narrow_loses_what_it_acknowledged_on_local_nodes() {
+    finds("set", "bandwidth", "set: violated: lost", " s, 0 dropped; ");
+}
+
+#[test]
 fn what_local_nodes_cannot_do_is_refused_before_anything_is_started() {
     let dir = folder();
+    let strike = |fault: Value| json!({"when": {"at": SECOND}, "fault": fault, "lasts": SECOND});
+    let late = json!({"links": {"loss": 0, "duplicate": 0, "delay": 100_000}});
+    let strikes = json!([strike(json!({"kill": {"node": 0}})), strike(late)]).to_string();
+    std::fs::write(dir.path().join("late.json"), strikes).expect("written");
     let cases = [
         (
             "run --database etcd --tier local --nemesis wipe",
             "wipe cannot be done to a real database; there can be calm, isolate-leader",
         ),
         ("run --database etcd --tier local --nemesis clock-double-leader", "a real database"),
+        (
+            "run --database etcd --tier local --nemesis reorder",
+            "all that a proxy sees, nothing overtakes; use --tier netns",
+        ),
+        (
+            "run --database etcd --tier local --nemesis kill+loss",
+            "whose losses TCP has mended before; use --tier netns",
+        ),
+        (
+            "run --database etcd --tier local --plan late.json",
+            "strike 2 cannot be done with --tier local, \"links lose 0 %, duplicate 0 %, delay by up to 0.100 s\": in a connection",
+        ),
         ("run --database etcd --tier local --switch early-ack", "is a real system"),
         ("run --database etcd --tier sim", "--tier netns or local"),
         ("run --url 127.0.0.1:1 --database etcd --tier local", "leave --tier out"),
@@ -96,7 +142,7 @@ fn what_local_nodes_cannot_do_is_refused_before_anything_is_started() {
 
 #[test]
 fn a_replay_of_a_local_run_needs_nothing_but_its_plan() {
-    if no_etcd() {
+    if no_program_of("etcd") {
         return;
     }
     let dir = folder();

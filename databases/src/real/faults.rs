@@ -59,9 +59,9 @@ fn needed(fault: &Fault) -> Option<Vec<Needed>> {
         Fault::Pause(_) => vec![|can| &can.pause],
         Fault::Clock { rate: 100, .. } => vec![|can| &can.clock],
         Fault::Links { duplicate: 0, delay: Time::ZERO, .. } => vec![|can| &can.loss],
-        Fault::Links { duplicate: 0, loss: 0, .. } | Fault::Delay { .. } => vec![|can| &can.delay],
-        Fault::Bandwidth { .. } => vec![|can| &can.delay],
-        Fault::Links { duplicate: 0, .. } => vec![|can| &can.loss, |can| &can.delay],
+        Fault::Links { duplicate: 0, loss: 0, .. } => vec![|can| &can.reorder],
+        Fault::Links { duplicate: 0, .. } => vec![|can| &can.loss, |can| &can.reorder],
+        Fault::Delay { .. } | Fault::Bandwidth { .. } => vec![|can| &can.delay],
         Fault::CpuLimit { .. } => vec![|can| &can.cpu],
         Fault::MemoryLimit { .. } => vec![|can| &can.memory],
         Fault::BitFlip(_) | Fault::Truncate { .. } => vec![|can| &can.kill, |can| &can.files],
@@ -81,17 +81,23 @@ pub fn known(fault: &Fault) -> bool {
     needed(fault).is_some()
 }
 
+/// Can this be done where so much can be done? The fault must be [known].
+///
+/// # Errors
+/// Why not, and what would mend it.
+pub fn possible(fault: &Fault, can: &Abilities) -> Result<(), String> {
+    let needed = needed(fault).unwrap_or_else(|| panic!("\"{fault}\" is refused when a plan is checked"));
+    needed.into_iter().try_for_each(|ability| ability(can).clone())
+}
+
 /// Can this be done on this host?
 ///
 /// # Errors
 /// Why not.
 pub(super) fn supports(fault: &Fault, host: &dyn Host) -> Result<(), Trouble> {
-    let needed = needed(fault).unwrap_or_else(|| panic!("\"{fault}\" is refused when a plan is checked"));
-    needed.into_iter().try_for_each(|ability| {
-        ability(host.abilities()).clone().map_err(|why| {
-            let what = format!("\"{fault}\" cannot be done on {}", host.kind());
-            Trouble::new(what, why, "use another host or another nemesis; see: perjury doctor")
-        })
+    possible(fault, host.abilities()).map_err(|why| {
+        let what = format!("\"{fault}\" cannot be done on {}", host.kind());
+        Trouble::new(what, why, "use another host or another nemesis; see: perjury doctor")
     })
 }
 
@@ -293,5 +299,19 @@ mod tests {
     fn links_that_duplicate_are_nothing_for_real_nodes() {
         let links = |duplicate| Fault::Links { loss: 25, duplicate, late: Time::ZERO, delay: Time(9) };
         assert!(known(&links(0)) && !known(&links(50)));
+    }
+
+    #[test]
+    fn in_the_order_in_which_it_was_said_packets_are_slow_and_neither_lost_nor_overtaken() {
+        let can = hosts::local::abilities();
+        let links = |loss, delay| Fault::Links { loss, duplicate: 0, late: Time::ZERO, delay: Time(delay) };
+        let (target, by) = (Target::Leader, Time(9));
+        assert_eq!(possible(&Fault::Delay { target: target.clone(), by }, &can), Ok(()));
+        assert_eq!(possible(&Fault::Bandwidth { target, rate: 100 }, &can), Ok(()));
+        assert_eq!(possible(&links(0, 9), &can), can.reorder);
+        assert!(can.reorder.is_err() && can.loss.is_err() && can.reorder != can.loss);
+        for rough in [links(25, 0), links(25, 9)] {
+            assert_eq!(possible(&rough, &can), can.loss);
+        }
     }
 }

@@ -27,7 +27,7 @@ mod links;
 mod watch;
 
 pub use cluster::{RealCluster, start};
-pub use faults::known;
+pub use faults::{known, possible};
 pub use install::{NODES, Needed, everything, install, version};
 
 use crate::own::{Adapted, Program};

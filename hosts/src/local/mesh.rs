@@ -1,16 +1,18 @@
 //! The links: a proxy in front of every port, at an address of its own. A connection belongs to the link from where it was opened to
-//! the node; what a cut forbids is held back in the proxy, in order, and goes on after the heal.
+//! the node; what a cut forbids is held back in the proxy, in order, and goes on after the heal. What is said on a [slow](super::slow) link is
+//! held before it comes to a cut.
 
 use super::block::Block;
+use super::slow::{Line, Next, Pace, Way};
+use super::socket::{Bell, bound, has_hung_up, listen, nobody_listens, open};
 use super::source;
-use crate::error::{Error, Result};
-use crate::host::{Endpoint, name};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use crate::error::{Error, Result, machine};
+use crate::host::{Endpoint, Slow, Slowed, name};
 use rustix::net::sockopt::set_socket_linger;
-use rustix::net::{AddressFamily, Shutdown, SocketFlags, SocketType, bind, connect, shutdown, socket_with, sockopt};
+use rustix::net::{Shutdown, shutdown};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read, Write};
-use std::net::{self, Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, TcpStream};
+use std::net::{self, SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
@@ -40,9 +42,12 @@ pub(super) struct Mesh {
     streams: Mutex<Vec<Weak<TcpStream>>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Gates {
-    cut: BTreeSet<(Endpoint, Endpoint)>,
+    cut: BTreeSet<Way>,
+    pace: Pace,
+    /// Rings when links become slow or fast.
+    bell: Bell,
     closed: bool,
 }
 
@@ -54,24 +59,25 @@ struct Door {
 }
 
 impl Gates {
-    fn cuts(&self, from: Endpoint, to: Endpoint) -> bool {
+    fn cuts(&self, (from, to): Way) -> bool {
         from != to && !self.closed && self.cut.contains(&(from, to))
     }
 }
 
 impl Mesh {
     /// Without any link yet.
-    pub fn new(block: Block, run: PathBuf) -> Mesh {
-        Mesh {
+    pub fn new(block: Block, run: PathBuf) -> Result<Mesh> {
+        let gates = Gates { cut: BTreeSet::new(), pace: Pace::default(), bell: Bell::new()?, closed: false };
+        Ok(Mesh {
             block,
             run,
-            gates: Mutex::default(),
+            gates: Mutex::new(gates),
             changed: Condvar::new(),
             held: AtomicU64::new(0),
             doors: Mutex::default(),
             announced: Mutex::default(),
             streams: Mutex::default(),
-        }
+        })
     }
 
     /// The address of the proxy in front of a port, which listens from now on.
@@ -101,13 +107,13 @@ impl Mesh {
             }
         };
         let thread = thread::Builder::new().name(format!("proxy {}:{port}", name(node))).spawn(accepting);
-        let thread = thread.map_err(crate::error::machine("cannot start a thread"))?;
+        let thread = thread.map_err(machine("cannot start a thread"))?;
         doors.insert((node, port), Door { listener, thread });
         Ok(address)
     }
 
     /// Cuts exactly these.
-    pub fn cut(&self, pairs: &[(Endpoint, Endpoint)]) {
+    pub fn cut(&self, pairs: &[Way]) {
         lock(&self.gates).cut = pairs.iter().copied().collect();
         self.changed.notify_all();
     }
@@ -117,9 +123,27 @@ impl Mesh {
         self.held.load(Relaxed)
     }
 
+    /// Slows exactly these, and lets go on what is held for others.
+    pub fn slow(&self, links: &[(Endpoint, Endpoint, Slow)]) -> Result<()> {
+        let bell = Bell::new()?;
+        let mut gates = lock(&self.gates);
+        gates.pace.set(links);
+        gates.bell = bell;
+        self.changed.notify_all();
+        Ok(())
+    }
+
+    /// What slow links did so far.
+    pub fn slowed(&self) -> Slowed {
+        lock(&self.gates).pace.done()
+    }
+
     /// Ends every connection and listens no more.
     pub fn close(&self) {
-        lock(&self.gates).closed = true;
+        let mut gates = lock(&self.gates);
+        gates.closed = true;
+        gates.bell.ring();
+        drop(gates);
         self.changed.notify_all();
         for stream in lock(&self.streams).drain(..).filter_map(|stream| stream.upgrade()) {
             let _ = stream.shutdown(net::Shutdown::Both);
@@ -187,94 +211,110 @@ impl Mesh {
         Some((from, behind.ok()?))
     }
 
-    /// Waits until both ways between two ends are open; false if the host was closed, or nobody waits any more.
+    /// Waits as long as it takes to ask whether somebody listens there, and to be told; false if the host was closed, or nobody waits any more.
     fn may_open(&self, from: Endpoint, to: Endpoint, waits: impl Fn() -> bool) -> bool {
+        [(from, to), (to, from)].into_iter().all(|way| self.travel(way, &waits))
+    }
+
+    /// Waits as long as a packet that says nothing takes; false if the host was closed, or nobody waits for it any more.
+    fn travel(&self, way: Way, waits: impl Fn() -> bool) -> bool {
+        let mut line = Line::default();
+        line.hear(&[]);
         let mut gates = lock(&self.gates);
-        let cut = |gates: &Gates| gates.cuts(from, to) || gates.cuts(to, from);
-        if cut(&gates) {
-            self.held.fetch_add(1, Relaxed);
-        }
-        while cut(&gates) {
-            if !waits() {
+        while let Next::Wait { until, .. } = line.next(&mut gates.pace, way, Instant::now()) {
+            if gates.closed || !waits() {
                 return false;
             }
-            gates = self.changed.wait_timeout(gates, LOOK).unwrap_or_else(PoisonError::into_inner).0;
+            gates = self.wait(gates, LOOK.min(until.saturating_duration_since(Instant::now())));
         }
-        !gates.closed
+        self.opens(gates, way, waits)
     }
 
     /// Waits until a way is open; false if the host was closed.
-    fn pass(&self, (from, to): (Endpoint, Endpoint)) -> bool {
-        let mut gates = lock(&self.gates);
-        if gates.cuts(from, to) {
+    fn pass(&self, way: Way) -> bool {
+        self.opens(lock(&self.gates), way, || true)
+    }
+
+    /// The same; false too if nobody waits any more.
+    fn opens(&self, mut gates: MutexGuard<'_, Gates>, way: Way, waits: impl Fn() -> bool) -> bool {
+        if gates.cuts(way) {
             self.held.fetch_add(1, Relaxed);
         }
-        while gates.cuts(from, to) {
-            gates = self.changed.wait(gates).unwrap_or_else(PoisonError::into_inner);
+        while gates.cuts(way) {
+            if !waits() {
+                return false;
+            }
+            gates = self.wait(gates, LOOK);
         }
         !gates.closed
     }
 
+    fn wait<'a>(&self, gates: MutexGuard<'a, Gates>, most: Duration) -> MutexGuard<'a, Gates> {
+        self.changed.wait_timeout(gates, most).unwrap_or_else(PoisonError::into_inner).0
+    }
+
     /// Passes on what one side says, its end included.
-    fn pump(&self, mut from: &TcpStream, mut to: &TcpStream, way: (Endpoint, Endpoint)) {
+    fn pump(&self, mut from: &TcpStream, to: &TcpStream, way: Way) {
         let mut part = [0; PART];
-        while let Ok(length @ 1..) = from.read(&mut part) {
-            let mut said = &part[..length];
-            while !said.is_empty() {
-                if !self.pass(way) {
-                    return;
-                }
-                match to.write(said) {
-                    Ok(written) => said = &said[written..],
-                    // It does not read, and a cut may have begun meanwhile.
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                    Err(_) => {
-                        // That nobody is there is said by the other side, and cut as all that it says.
-                        if self.pass((way.1, way.0)) {
-                            let _ = from.shutdown(net::Shutdown::Both);
-                        }
-                        return;
+        loop {
+            let length = from.read(&mut part).unwrap_or(0);
+            let slow = lock(&self.gates).pace.slows(way);
+            let pass_on = if slow { Mesh::hold } else { Mesh::say };
+            if !pass_on(self, &part[..length], from, to, way) {
+                return;
+            }
+        }
+    }
+
+    /// Passes on what was said on a slow link, and what is said meanwhile, until nothing is under way; false at the end.
+    fn hold(&self, said: &[u8], mut from: &TcpStream, to: &TcpStream, way: Way) -> bool {
+        let (mut line, mut part) = (Line::default(), [0; PART]);
+        line.hear(said);
+        loop {
+            let (mut gates, now) = (lock(&self.gates), Instant::now());
+            let next = line.next(&mut gates.pace, way, now);
+            let (bell, closed) = (gates.bell.heard(), gates.closed);
+            drop(gates);
+            match next {
+                _ if closed => return false,
+                Next::Hear => return true,
+                Next::Say(said) if !self.say(&said, from, to, way) => return false,
+                Next::Say(_) => {}
+                Next::Wait { until, hear } => {
+                    if listen(&bell, hear.then_some(from), until - now) {
+                        let length = from.read(&mut part).unwrap_or(0);
+                        line.hear(&part[..length]);
                     }
                 }
             }
         }
-        if self.pass(way) {
+    }
+
+    /// Says something to a side, or that this is the end, as soon as that may pass; false at the end.
+    fn say(&self, mut said: &[u8], from: &TcpStream, mut to: &TcpStream, way: Way) -> bool {
+        let end = said.is_empty();
+        while !said.is_empty() {
+            if !self.pass(way) {
+                return false;
+            }
+            match to.write(said) {
+                Ok(written) => said = &said[written..],
+                // It does not read, and a cut may have begun meanwhile.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(_) => {
+                    // That nobody is there is said by the other side, and cut as all that it says.
+                    if self.travel((way.1, way.0), || true) {
+                        let _ = from.shutdown(net::Shutdown::Both);
+                    }
+                    return false;
+                }
+            }
+        }
+        if end && self.pass(way) {
             let _ = to.shutdown(net::Shutdown::Write);
         }
+        !end
     }
-}
-
-/// Whether the other side has closed its connection, or ended.
-fn has_hung_up(stream: &TcpStream) -> bool {
-    let mut polled = [PollFd::new(stream, PollFlags::RDHUP)];
-    let at_once = Timespec::default();
-    poll(&mut polled, Some(&at_once)).is_ok_and(|changed| changed > 0)
-}
-
-/// An error where somebody listens at a daemon's own address. That is found out without listening: what is open here for a moment is
-/// open for as long in whatever another thread begins meanwhile, and nobody is to be answered there.
-fn nobody_listens(address: Ipv4Addr, port: u16) -> io::Result<()> {
-    let socket = socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
-    sockopt::set_socket_reuseaddr(&socket, true)?;
-    Ok(bind(&socket, &SocketAddrV4::new(address, port))?)
-}
-
-/// A socket that is not connected yet, at an address of its own.
-fn bound(address: Ipv4Addr) -> io::Result<TcpStream> {
-    let socket = socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
-    bind(&socket, &SocketAddrV4::new(address, 0))?;
-    Ok(socket.into())
-}
-
-fn open(socket: TcpStream, to: SocketAddr, timeout: Duration) -> io::Result<TcpStream> {
-    let patience = Some(timeout.max(Duration::from_millis(1)));
-    sockopt::set_socket_timeout(&socket, sockopt::Timeout::Send, patience)?;
-    connect(&socket, &to).map_err(|error| match error {
-        rustix::io::Errno::INPROGRESS | rustix::io::Errno::AGAIN => io::ErrorKind::TimedOut.into(),
-        error => io::Error::from(error),
-    })?;
-    sockopt::set_socket_timeout(&socket, sockopt::Timeout::Send, None)?;
-    Ok(socket)
 }
 
 /// Plain data is whole even where a thread panicked while it held the lock.

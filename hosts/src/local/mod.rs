@@ -12,13 +12,15 @@ mod block;
 mod findings;
 mod keep;
 mod mesh;
+mod slow;
+mod socket;
 mod source;
 
 pub use findings::probe;
 pub use keep::keep;
 
 use crate::error::{Error, Result, file, machine};
-use crate::host::{Abilities, Daemon, Dialer, Endpoint, Host, Stopped, Way, name};
+use crate::host::{Abilities, Daemon, Dialer, Endpoint, Host, Slow, Slowed, Stopped, Way, name};
 use crate::memory::Limited;
 use crate::registry::Entry;
 use crate::service::{Held, Service};
@@ -87,7 +89,7 @@ impl Local {
             tallies: Tallies::default(),
             addresses: (0..nodes).map(|node| block.node(node).into()).collect(),
             dirs,
-            mesh: Some(Arc::new(Mesh::new(block, entry.dir.clone()))),
+            mesh: Some(Arc::new(Mesh::new(block, entry.dir.clone())?)),
             keepers: Arc::new(Keepers { program: keeper.to_vec(), run: entry.dir.clone() }),
             abilities: abilities(),
             entry,
@@ -145,12 +147,14 @@ impl Place {
     }
 }
 
-fn abilities() -> Abilities {
+/// What nodes of this kind can do, wherever they are.
+pub fn abilities() -> Abilities {
     Abilities {
         cut: Ok(()),
         one_way: Ok(()),
         loss: Err("a proxy sees connections, whose losses TCP has mended before; use --tier netns".into()),
-        delay: Err("this kind of host cannot slow links down yet".into()),
+        delay: Ok(()),
+        reorder: Err("in a connection, which is all that a proxy sees, nothing overtakes; use --tier netns".into()),
         kill: Ok(()),
         pause: Ok(()),
         clock: crate::clock::possible(),
@@ -277,6 +281,20 @@ impl Host for Local {
 
     fn lost(&self) -> Result<u64> {
         Ok(0)
+    }
+
+    fn slow(&mut self, pairs: &[(Endpoint, Endpoint, Slow)]) -> Result<()> {
+        pairs.iter().for_each(|(from, to, _)| [from, to].into_iter().for_each(|end| self.is_there(*end)));
+        match &self.abilities.reorder {
+            Err(why) if pairs.iter().any(|(.., slow)| !slow.up_to.is_zero()) => {
+                Err(Error::new("cannot let packets overtake each other", why, "use --tier netns"))
+            }
+            _ => self.mesh()?.slow(pairs),
+        }
+    }
+
+    fn slowed(&self) -> Result<Slowed> {
+        Ok(self.mesh()?.slowed())
     }
 
     fn dialer(&self, from: Endpoint) -> Dialer {

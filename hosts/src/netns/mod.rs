@@ -155,6 +155,7 @@ fn abilities(switch: &Switch, delay: Ability) -> Abilities {
         one_way: cut.clone(),
         cut,
         loss: tried(switch.lose(&[(link, 1)]), switch.lose(&[])),
+        reorder: delay.clone(),
         delay,
         kill: Ok(()),
         pause: Ok(()),

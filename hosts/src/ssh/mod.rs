@@ -242,6 +242,7 @@ fn abilities(nodes: &[Arc<Node>], handed: &Ability) -> Abilities {
         cut: cut.clone(),
         one_way: cut.clone(),
         loss: cut,
+        reorder: delay.clone(),
         delay,
         kill: Ok(()),
         pause: Ok(()),

@@ -36,7 +36,7 @@ fn daemons_are_started_paused_killed_and_cut_off_by_ssh_alone() {
     let machines = Machines::up(2);
     let mut host = up(&machines, &machines.file(), 2).unwrap();
     for (what, ability) in host.abilities().each() {
-        let beyond = ["delay", "clock", "cpu-limit", "files"];
+        let beyond = ["delay", "reorder", "clock", "cpu-limit", "files"];
         assert_eq!(ability.is_ok(), !beyond.contains(&what), "{what}: {ability:?}");
     }
     let there = machines.left();
