@@ -1,7 +1,10 @@
 //! A place of nodes that run already, whoever started them: they are dialled, and never touched.
 
+use crate::abilities::{Abilities, Ability};
+use crate::dialer::Dialer;
 use crate::error::{Error, Result};
-use crate::host::{Abilities, Ability, Daemon, Dialer, Endpoint, Host, Stopped};
+use crate::host::{Daemon, Host, Stopped};
+use crate::links::Endpoint;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::process::Output;

@@ -3,124 +3,19 @@
 //! Everything here is synchronous, and every claim is read back: a paused daemon shows as stopped in `/proc`, a killed one has
 //! been reaped, a cut counts the packets that it dropped.
 
+use crate::abilities::Abilities;
 use crate::damage::{self, Damage, Hurt};
+use crate::dialer::Dialer;
 use crate::error::{Error, Result, file};
+use crate::links::{Endpoint, Slow, Slowed};
 use crate::memory::Limited;
 use crate::throttle::Share;
 use std::ffi::OsString;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpStream};
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output};
+use std::process::Output;
 use std::time::Duration;
-
-/// One side of a link.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Endpoint {
-    /// A node, counted from 0, and whoever sits beside it: what is dialled from there comes from the node's own address.
-    Node(usize),
-    /// Clients that sit beside no node: the controller's own side.
-    Clients,
-}
-
-/// How much slower, or narrower, a link is than it was.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Slow {
-    /// Each packet takes longer by this much; they keep their order.
-    pub by: Duration,
-    /// Each packet takes longer by a time drawn up to this much, so that they overtake each other. It takes the ability to `reorder`.
-    pub up_to: Duration,
-    /// It carries so many bytes a second, in order. What comes faster waits, and what would have to wait for longer than a second is
-    /// dropped, as a router does whose queue is full, or not read from who says it, where links are proxies. Not zero: that is a cut.
-    pub rate: Option<u64>,
-}
-
-/// What slow links have done to packets.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Slowed {
-    /// Packets that were held back.
-    pub packets: u64,
-    /// Their bytes, from the IP header on.
-    pub bytes: u64,
-    /// Packets that were dropped, since too much waited for a narrow link already.
-    pub dropped: u64,
-    /// The longest that any was held since links became slow.
-    pub longest: Duration,
-}
-
-impl Slowed {
-    /// What these and those links did together.
-    #[cfg(feature = "ssh")]
-    pub(crate) fn and(self, other: Slowed) -> Slowed {
-        Slowed {
-            packets: self.packets + other.packets,
-            bytes: self.bytes + other.bytes,
-            dropped: self.dropped + other.dropped,
-            longest: self.longest.max(other.longest),
-        }
-    }
-
-    /// What came since then.
-    #[must_use]
-    pub fn since(self, before: Slowed) -> Slowed {
-        Slowed {
-            packets: self.packets - before.packets,
-            bytes: self.bytes - before.bytes,
-            dropped: self.dropped - before.dropped,
-            longest: self.longest,
-        }
-    }
-}
-
-/// Whether a host can do something; where not, why not and what would mend it, in a sentence.
-pub type Ability = std::result::Result<(), String>;
-
-/// What a host can do, tried when it was set up.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Abilities {
-    /// Links are cut for connections that stand as well as for new ones.
-    pub cut: Ability,
-    /// A link may be cut one way only.
-    pub one_way: Ability,
-    /// A link may lose a share of its packets.
-    pub loss: Ability,
-    /// Links may be slow, or narrow.
-    pub delay: Ability,
-    /// Each packet may be late by a time of its own, so that they overtake each other.
-    pub reorder: Ability,
-    /// Daemons are killed with all that they have forked.
-    pub kill: Ability,
-    /// Daemons are paused with all that they have forked.
-    pub pause: Ability,
-    /// A daemon's clock on the wall may be wrong: no other one with it, but where nodes are whole machines all of its machine's.
-    pub clock: Ability,
-    /// A daemon may be let run for a share of the time.
-    pub cpu: Ability,
-    /// The memory of a daemon's processes may be limited.
-    pub memory: Ability,
-    /// A node's files may be damaged.
-    pub files: Ability,
-}
-
-impl Abilities {
-    /// Each with its name, for printing.
-    pub fn each(&self) -> [(&'static str, &Ability); 11] {
-        [
-            ("cut", &self.cut),
-            ("one-way", &self.one_way),
-            ("loss", &self.loss),
-            ("delay", &self.delay),
-            ("reorder", &self.reorder),
-            ("kill", &self.kill),
-            ("pause", &self.pause),
-            ("clock", &self.clock),
-            ("cpu-limit", &self.cpu),
-            ("memory-limit", &self.memory),
-            ("files", &self.files),
-        ]
-    }
-}
 
 /// A program that a node runs until it is stopped. It must stay in the foreground: when it ends, whatever it has forked ends too.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -303,73 +198,4 @@ pub trait Host: Send {
 
     /// Ends all daemons and takes everything down. Again: nothing. Dropping the host does it too.
     fn close(&mut self) -> Result<()>;
-}
-
-/// Opens connections from a place of a host.
-#[derive(Clone, Debug)]
-pub struct Dialer(pub(crate) Way);
-
-#[derive(Clone, Debug)]
-pub(crate) enum Way {
-    /// From where this program runs.
-    Plain,
-    /// From the machine of a node, by way of its SSH server.
-    #[cfg(feature = "ssh")]
-    Ssh(crate::ssh::Place),
-    /// From within this network namespace, which a process holds in a pid namespace of its own.
-    Netns { network: std::sync::Weak<std::os::fd::OwnedFd>, holder: u32 },
-    /// From an address of this machine, through the proxies.
-    Local(crate::local::Place),
-}
-
-impl Dialer {
-    /// Opens connections from where this program runs.
-    pub fn plain() -> Dialer {
-        Dialer(Way::Plain)
-    }
-
-    /// The beginning of a command that runs there: add a program and its arguments. It has the network of that place, the
-    /// controller's files, and only `PATH` and `LANG` in its environment; where the place has processes of its own it ends with them.
-    /// See [`end_command`]. On hosts that are other machines it runs on this one all the same, with this one's network.
-    pub fn command(&self) -> io::Result<Command> {
-        let mut command = match &self.0 {
-            Way::Netns { network, holder } => {
-                network.upgrade().ok_or_else(|| io::Error::other("the host was closed"))?;
-                let mut command = Command::new("nsenter");
-                command.args(["--net", "--pid", "--target", &holder.to_string(), "--"]);
-                command
-            }
-            Way::Local(place) => place.command()?,
-            _ => {
-                let mut command = Command::new("env");
-                command.arg("--");
-                command
-            }
-        };
-        let path = std::env::var_os("PATH").unwrap_or_else(|| crate::tool::PATH.into());
-        command.env_clear().env("PATH", path).env("LANG", "C.UTF-8").process_group(0);
-        Ok(command)
-    }
-
-    /// A connection that stands, with `TCP_NODELAY`. It keeps its place whatever thread uses it.
-    pub fn connect(&self, to: SocketAddr, timeout: Duration) -> io::Result<TcpStream> {
-        let stream = match &self.0 {
-            Way::Plain => TcpStream::connect_timeout(&to, timeout)?,
-            #[cfg(feature = "ssh")]
-            Way::Ssh(place) => place.connect(to, timeout)?,
-            Way::Netns { network, .. } => {
-                let namespace = network.upgrade().ok_or_else(|| io::Error::other("the host was closed"))?;
-                crate::netns::inside(&namespace, || TcpStream::connect_timeout(&to, timeout))?
-            }
-            Way::Local(place) => place.connect(to, timeout)?,
-        };
-        stream.set_nodelay(true)?;
-        Ok(stream)
-    }
-}
-
-/// Ends what [`Dialer::command`] has begun, with all that descends from it, and reaps it.
-pub fn end_command(child: &mut Child) {
-    // It leads a group of its own, which nobody else is in; nothing else can go wrong with a child of our own.
-    let _ = crate::process::end(child);
 }

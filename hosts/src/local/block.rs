@@ -1,7 +1,7 @@
 //! The addresses of a run: a block of 256 of this machine's own, 127.x.y.0, that no other run has.
 
 use crate::error::{Error, Result};
-use crate::host::Endpoint;
+use crate::links::Endpoint;
 use std::net::{Ipv4Addr, TcpListener};
 
 /// Nodes' addresses begin with 1, those of the proxies before them with 101, and the clients have the last one.

@@ -2,7 +2,8 @@
 
 use super::Local;
 use crate::error::Result;
-use crate::host::{Daemon, Endpoint, Host};
+use crate::host::{Daemon, Host};
+use crate::links::Endpoint;
 use crate::probe::Finding;
 use std::ffi::OsString;
 use std::path::Path;

@@ -19,8 +19,11 @@ mod source;
 pub use findings::probe;
 pub use keep::keep;
 
+use crate::abilities::Abilities;
+use crate::dialer::{Dialer, Way};
 use crate::error::{Error, Result, file, machine};
-use crate::host::{Abilities, Daemon, Dialer, Endpoint, Host, Slow, Slowed, Stopped, Way, name};
+use crate::host::{Daemon, Host, Stopped, name};
+use crate::links::{Endpoint, Slow, Slowed};
 use crate::memory::Limited;
 use crate::registry::Entry;
 use crate::service::{Held, Service};

@@ -3,7 +3,7 @@
 //!
 //! Only arithmetic is done here. The [mesh](super::mesh) tells the time, and does what comes of it.
 
-use crate::host::{Endpoint, Slow, Slowed};
+use crate::links::{Endpoint, Slow, Slowed};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
@@ -149,7 +149,7 @@ impl Line {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::Endpoint::{Clients, Node};
+    use crate::links::Endpoint::{Clients, Node};
 
     const WAY: Way = (Node(0), Node(1));
     const BACK: Way = (Node(1), Node(0));

@@ -1,6 +1,7 @@
 //! Who has connected: the kernel says which process has a socket, and its keeper says where that process belongs.
 
-use crate::host::{Endpoint, name};
+use crate::host::name;
+use crate::links::Endpoint;
 use crate::process::{below, parent_of};
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};

@@ -17,8 +17,11 @@ pub use findings::probe;
 #[cfg(feature = "ssh")]
 pub(crate) use switch::packets;
 
+use crate::abilities::{Abilities, Ability};
+use crate::dialer::{Dialer, Way};
 use crate::error::{Error, Result, file, machine};
-use crate::host::{Abilities, Ability, Daemon, Dialer, Endpoint, Host, Slow, Slowed, Stopped, Way, name};
+use crate::host::{Daemon, Host, Stopped, name};
+use crate::links::{Endpoint, Slow, Slowed};
 use crate::memory::Limited;
 use crate::registry::Entry;
 use crate::service::Service;

@@ -6,7 +6,7 @@
 use super::enter::inside;
 use super::space::Space;
 use crate::error::{Error, Result};
-use crate::host::{Slow, Slowed};
+use crate::links::{Slow, Slowed};
 use crate::packets::{Holder, Link, Queue};
 use std::fmt::Write as _;
 use std::fs;

@@ -6,7 +6,7 @@ mod queue;
 pub(crate) use queue::Queue;
 
 use crate::error::{Error, Result};
-use crate::host::{Slow, Slowed};
+use crate::links::{Slow, Slowed};
 use queue::Waiting;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::cmp::Reverse;

@@ -2,7 +2,7 @@
 
 use super::door::{base64, unbase64};
 use crate::damage::{Damage, Hurt};
-use crate::host::{Slow, Slowed};
+use crate::links::{Slow, Slowed};
 use crate::packets::Link;
 use crate::throttle::Share;
 use std::path::Path;

@@ -4,8 +4,8 @@
 use super::ask::Ask;
 use super::node::Node;
 use super::side_by_side;
+use crate::abilities::Ability;
 use crate::error::Result;
-use crate::host::Ability;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 

@@ -1,8 +1,8 @@
 //! Into a machine: a connection, whose key must be known, and a login by a key.
 
 use super::file::{HostsFile, Machine, home};
+use crate::dialer::Dialer;
 use crate::error::{Error, Result};
-use crate::host::Dialer;
 use ssh2::{CheckResult, HashType, KnownHostFileKind, KnownHosts, MethodType, Session};
 use std::fs;
 use std::io;

@@ -2,9 +2,10 @@
 
 use super::ask::{self, Ask, damaged};
 use super::node::{Node, text};
+use crate::abilities::Ability;
 use crate::damage::{Damage, Hurt};
 use crate::error::{Error, Result};
-use crate::host::{Ability, Slow, Slowed};
+use crate::links::{Slow, Slowed};
 use crate::packets::Link;
 use std::fs;
 use std::io::{Read, Write};

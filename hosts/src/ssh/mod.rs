@@ -31,9 +31,12 @@ mod rules;
 pub use file::{HostsFile, Machine, Wrong};
 pub use hand::hand;
 
+use crate::abilities::{Abilities, Ability};
 use crate::damage::{Damage, Hurt};
+use crate::dialer::{Dialer, Way};
 use crate::error::{Error, Result};
-use crate::host::{Abilities, Ability, Daemon, Dialer, Endpoint, Host, Slow, Slowed, Stopped, Way};
+use crate::host::{Daemon, Host, Stopped};
+use crate::links::{Endpoint, Slow, Slowed};
 use crate::memory::Limited;
 use crate::throttle::Share;
 use agent::{Agent, Told};
