@@ -8,6 +8,8 @@ use harness::{Fault, Time};
 use harness::{Plan, Trouble};
 use hosts::Host;
 #[cfg(feature = "ssh")]
+use hosts::ssh::HostsFile;
+#[cfg(feature = "ssh")]
 use std::path::Path;
 
 /// What the text of a hosts file is called among what a plan is given.
@@ -16,7 +18,7 @@ pub const HOSTS: &str = "hosts";
 /// How many machines a hosts file has. `name` is the file's, for complaints.
 #[cfg(feature = "ssh")]
 pub fn count(name: &str, text: &str) -> Result<usize, Malformed> {
-    let read = hosts::ssh::HostsFile::read(text);
+    let read = HostsFile::read(text);
     let wrong =
         |wrong: hosts::ssh::Wrong| Malformed::new(format!("{name}:{}", wrong.line), wrong.what, &*wrong.expected);
     read.map(|file| file.machines().count()).map_err(wrong)
@@ -31,7 +33,7 @@ const PROGRAM: &str = "/proc/self/exe";
 pub fn up(plan: &Plan) -> Result<Box<dyn Host>, Trouble> {
     let wrong = |why: String| Trouble::new("the machines cannot be used", why, "plan it anew");
     let text = plan.given.get(HOSTS).ok_or_else(|| wrong("the plan has no hosts file".to_string()))?;
-    let file = hosts::ssh::HostsFile::read(text).map_err(|error| wrong(error.what))?;
+    let file = HostsFile::read(text).map_err(|error| wrong(error.what))?;
     let needs = |fault: &Fault| match fault {
         Fault::Clock { .. } => file.machines().any(|machine| !machine.set_clock),
         Fault::CpuLimit { .. } | Fault::BitFlip(_) | Fault::Truncate { .. } => true,
@@ -40,8 +42,29 @@ pub fn up(plan: &Plan) -> Result<Box<dyn Host>, Trouble> {
         _ => false,
     };
     let program = plan.strikes.iter().any(|strike| needs(&strike.fault)).then_some(Path::new(PROGRAM));
-    let up = hosts::ssh::Ssh::up(&file, plan.nodes.into(), &hosts::Dialer::plain(), program);
-    Ok(Box::new(up.map_err(|error| Trouble::new(error.what, error.why, error.mend))?))
+    Ok(Box::new(enter(&file, plan.nodes.into(), program)?))
+}
+
+#[cfg(feature = "ssh")]
+fn enter(file: &HostsFile, nodes: usize, program: Option<&Path>) -> Result<hosts::ssh::Ssh, Trouble> {
+    let up = hosts::ssh::Ssh::up(file, nodes, &hosts::Dialer::plain(), program);
+    up.map_err(|error| Trouble::new(error.what, error.why, error.mend))
+}
+
+/// What all machines of a hosts file can do, tried there: each ability by its name, with why it is not there.
+#[cfg(feature = "ssh")]
+pub fn probe(text: &str) -> Result<Vec<(&'static str, hosts::Ability)>, Trouble> {
+    let file = HostsFile::read(text).map_err(|error| Trouble::new("the hosts file", error.what, &*error.expected))?;
+    let mut host = enter(&file, file.machines().count(), Some(Path::new(PROGRAM)))?;
+    let abilities = host.abilities().each().map(|(name, ability)| (name, ability.clone())).to_vec();
+    host.close().map_err(|error| Trouble::new(error.what, error.why, error.mend))?;
+    Ok(abilities)
+}
+
+/// Without the feature there are none.
+#[cfg(not(feature = "ssh"))]
+pub fn probe(_: &str) -> Result<Vec<(&'static str, hosts::Ability)>, Trouble> {
+    Err(Trouble::new("the machines cannot be reached", "this program was built without SSH", BUILD))
 }
 
 /// Without the feature nobody reads one.

@@ -195,6 +195,11 @@ fn what_cannot_be_reached_is_told_and_what_is_wrong_starts_nothing() {
         assert!(said.contains(expected), "{words}: {said}");
     }
     assert!(!dir.path().join("runs").exists());
+    let (code, said) = ended(perjury(&machines, dir.path(), "doctor --hosts hosts.toml"));
+    assert!(code == 0 && said.contains("1 machines were entered") && said.contains("  + clock"), "{said}");
+    let (code, said) = ended(perjury(&machines, dir.path(), "doctor --hosts wrong.toml"));
+    assert!(code == 64 && said.contains("wrong.toml:3"), "{said}");
+    assert_eq!(machines.left(), [""; 0]);
 
     fs::remove_file(machines.path("known_hosts")).expect("it is there");
     let (code, said) = ended(perjury(&machines, dir.path(), &format!("{run} --tier ssh --hosts hosts.toml")));

@@ -58,8 +58,7 @@ pub fn files(dir: &Path) -> io::Result<Vec<PathBuf>> {
         }
     }
     found.sort_by(|one, other| other.cmp(one));
-    let written = |path: &PathBuf| written(path).is_ok_and(|written| written.bytes > 0);
-    Ok(found.into_iter().map(|(_, path)| path).filter(written).collect())
+    Ok(found.into_iter().map(|(_, path)| path).filter(|path| nth_byte(path, 0).is_ok()).collect())
 }
 
 /// Does it to a file, and reads it back.
@@ -132,6 +131,7 @@ fn written(file: &Path) -> io::Result<Written> {
         if let Some(last) = block.iter().rposition(|byte| *byte != 0) {
             written.end = from + last as u64 + 1;
         }
+        true
     })?;
     Ok(written)
 }
@@ -142,24 +142,22 @@ fn nth_byte(file: &Path, nth: u64) -> io::Result<u64> {
     blocks(file, |from, block| {
         let other = block.iter().enumerate().filter(|(_, byte)| **byte != 0);
         match other.clone().nth(left as usize) {
-            _ if found.is_some() => {}
             Some((at, _)) => found = Some(from + at as u64),
             None => left -= other.count() as u64,
         }
+        found.is_none()
     })?;
     found.ok_or_else(|| io::Error::other("there is nothing in it"))
 }
 
-/// Reads a file block by block.
-fn blocks(file: &Path, mut each: impl FnMut(u64, &[u8])) -> io::Result<()> {
+/// Reads a file block by block, as long as it is told to go on.
+fn blocks(file: &Path, mut each: impl FnMut(u64, &[u8]) -> bool) -> io::Result<()> {
     let (mut file, mut block, mut from) = (File::open(file)?, vec![0; 1 << 16], 0);
     loop {
         match file.read(&mut block)? {
             0 => return Ok(()),
-            read => {
-                each(from, &block[..read]);
-                from += read as u64;
-            }
+            read if each(from, &block[..read]) => from += read as u64,
+            _ => return Ok(()),
         }
     }
 }

@@ -60,8 +60,8 @@ enum Command {
     List(list::Arguments),
     /// Find again what others have published about real databases, each with a control that must hold
     Reproduce(reproduce::Arguments),
-    /// Say what this machine can do, tier by tier
-    Doctor,
+    /// Say what this machine can do, tier by tier, or what machines that are reached by SSH can
+    Doctor(doctor::Arguments),
     /// Remove what runs have left whose controllers died: namespaces, processes and files of their own, nothing else
     Gc,
     /// Print completions for a shell
@@ -131,7 +131,7 @@ pub fn dispatch(arguments: Perjury) -> u8 {
         Command::Report(arguments) => report::report(&arguments),
         Command::Reproduce(arguments) => reproduce::reproduce(&arguments),
         Command::List(arguments) => list::list(&arguments),
-        Command::Doctor => doctor::doctor(),
+        Command::Doctor(arguments) => doctor::doctor(&arguments),
         Command::Gc => gc::gc(),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Perjury::command(), "perjury", &mut std::io::stdout());

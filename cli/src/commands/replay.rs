@@ -1,6 +1,7 @@
-//! `perjury replay`: the same plan again, compared byte for byte.
+//! `perjury replay`: the same plan again; in the simulator compared byte for byte, on real processes a run of its own.
 
-use super::{Failure, read, stop_flag};
+use super::run::carry;
+use super::{Failure, default_out, read, stop_flag};
 use crate::assemble::{carry_out, check_plan, judgement};
 use clap::Args;
 use harness::{Exit, Plan, Tier};
@@ -11,6 +12,9 @@ use std::path::{Path, PathBuf};
 pub struct Arguments {
     /// The folder of a run, or a plan.json: its history is compared where it stands beside the plan
     run: PathBuf,
+    /// Real processes never do the same twice: where the folder of their new run goes
+    #[arg(long, default_value_os_t = default_out())]
+    out: PathBuf,
 }
 
 /// Replays it.
@@ -28,15 +32,15 @@ pub fn replay(arguments: &Arguments) -> Result<Exit, Failure> {
     if plan.tier == Tier::Netns {
         super::enter_namespaces()?;
     }
+    if plan.tier != Tier::Sim {
+        println!("real processes never give the same bytes twice: this is a new run of the same plan");
+        return carry(Plan { build: crate::build::hash().to_string(), ..plan }, &arguments.out, false);
+    }
     let scratch = tempfile::tempdir().map_err(|error| Failure::Trouble(format!("a temporary folder: {error}")))?;
     let run = carry_out(&plan, scratch.path(), &mut (), &stop_flag())?;
     let (now, judgement) = (harness::files::history::write(&run.history), judgement(&run));
     println!("{}", reports::words::headline(&judgement));
     let verdict = judgement.verdict.exit();
-    if plan.tier != Tier::Sim {
-        println!("real processes never give the same bytes twice: only the plan was the same");
-        return Ok(verdict);
-    }
     let file = folder.join("history.jsonl");
     let Some(before) = before else {
         println!("no history stands beside the plan, so there is nothing to compare");

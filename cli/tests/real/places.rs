@@ -150,5 +150,5 @@ fn a_replay_of_a_local_run_needs_nothing_but_its_plan() {
     assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
     let again = perjury(dir.path(), "replay runs/latest");
     assert_eq!(again.code, 0, "{}{}", again.out, again.err);
-    assert!(again.out.contains("only the plan was the same"), "{}", again.out);
+    assert!(again.out.contains("a new run of the same plan") && again.out.contains("report: runs/"), "{}", again.out);
 }

@@ -3,13 +3,19 @@
 
 # begin_queue NUMBER PORTS: with a chain that does nothing yet. Comes in by these ports of SSH what is never held.
 begin_queue() {
-    nft list table ip mangle >/dev/null 2>&1 || : >mangle
+    ours_alone && : >mangle
     chain=perjury_q$1 never=
     echo "$1" >queue
     for port in $2; do
         never="$never-A $chain -p tcp --dport $port -j RETURN$nl-A $chain -p tcp --sport $port -j RETURN$nl"
     done
     queue "-s 192.0.2.1 -d 192.0.2.1" && queue "" && iptables -w 10 -t mangle -I INPUT -j "$chain"
+}
+
+# Whether the table mangle is not there, or is there for chains like this one alone.
+ours_alone() {
+    nft list table ip mangle >/dev/null 2>&1 || return 0
+    iptables -t mangle -S | grep -q perjury_q && ! iptables -t mangle -S | grep -v '^-P' | grep -qv perjury_q
 }
 
 # queue PAIRS: holds what is between these, a line each as iptables has it, and nothing else.

@@ -1,7 +1,7 @@
 //! What the program does that is sent to machines: wrong clocks of single processes, processors that are held, files that are damaged.
 
 use crate::common::{eventually, read_line, role, say};
-use crate::sshd::Machines;
+use crate::sshd::{Machines, SOMEBODY};
 use crate::{LONG, SHORT, skipped};
 use hosts::damage::Hurt;
 use hosts::ssh::{HostsFile, Ssh};
@@ -34,18 +34,20 @@ fn said(host: &Ssh) -> usize {
 }
 
 #[test]
-fn single_processes_have_wrong_clocks_and_are_held_with_and_without_namespaces() {
+fn single_processes_have_wrong_clocks_and_are_held_by_root_with_and_without_namespaces_and_by_others() {
     if skipped() {
         return;
     }
     let machines = Machines::up(2);
-    for namespaces in [true, false] {
+    for (root, namespaces) in [(true, true), (true, false), (false, false)] {
         if !namespaces {
             machines.program("unshare", "exit 1");
         }
-        let mut host = up(&machines, &machines.file(), 2);
+        let user = if root { "root" } else { SOMEBODY };
+        let mut host = up(&machines, &machines.file().replace("\"root\"", &format!("\"{user}\"")), 2);
         for (what, ability) in host.abilities().each() {
-            assert!(ability.is_ok(), "{what}: {ability:?}");
+            let of_root = ["cut", "one-way", "loss", "delay", "reorder"].contains(&what);
+            assert_eq!(ability.is_ok(), root || !of_root, "{user}, {what}: {ability:?}");
         }
         assert_eq!(host.skew(0, "clock", 1).unwrap(), 0, "nobody is there");
         assert!(!host.throttle(0, "clock", Some(SHARE)).unwrap() && !host.pause(0, "clock").unwrap());
@@ -148,6 +150,24 @@ fn links_between_machines_are_slow_and_fast_again() {
     host.cut(&[link]).unwrap();
     read_line(&mut across, Duration::from_secs(1)).unwrap_err();
     assert!(host.dropped().unwrap() > dropped);
+    host.close().unwrap();
+    assert_eq!(machines.left(), [""; 0]);
+}
+
+#[test]
+fn two_nodes_of_one_machine_have_a_queue_each() {
+    if skipped() {
+        return;
+    }
+    let machines = Machines::up(1);
+    let run = |words: &[&str]| machines.netns.run(0, words, LONG).unwrap();
+    assert!(run(&["ip", "addr", "add", "10.77.0.101/32", "dev", "lo"]).status.success());
+    let second = "peers = \"10.77.0.1\"\n[[node]]\naddress = \"10.77.0.1\"\npeers = \"10.77.0.101\"\n";
+    let mut host = up(&machines, &(machines.file() + second), 2);
+    assert_eq!(host.abilities().delay, Ok(()));
+    let chains = String::from_utf8(run(&["iptables", "-t", "mangle", "-S"]).stdout).unwrap();
+    assert_eq!(chains.matches("-N perjury_q").count(), 2, "{chains}");
+    // Whichever of the two ends last takes the table along.
     host.close().unwrap();
     assert_eq!(machines.left(), [""; 0]);
 }

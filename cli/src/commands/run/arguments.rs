@@ -203,7 +203,7 @@ fn read_here(path: &Path) -> Result<String, Failure> {
 }
 
 /// The file that says which machines there are: its text, and how many there are.
-fn machines_of(path: &Path) -> Result<(String, u8), Failure> {
+pub(in crate::commands) fn machines_of(path: &Path) -> Result<(String, u8), Failure> {
     let text = read_here(path)?;
     let count = machines::count(&path.display().to_string(), &text)?;
     Ok((text, u8::try_from(count).unwrap_or(u8::MAX)))

@@ -3,6 +3,7 @@
 mod arguments;
 
 pub use arguments::Arguments;
+pub(super) use arguments::machines_of;
 
 use super::{Failure, stop_flag};
 use crate::assemble::{Request, Usage, carry_out, judgement, plan, shape};
@@ -12,6 +13,7 @@ use harness::campaign::{Cell, Expected, Observed, Orders, Other, Trial};
 use harness::gate::{CALM, ROUNDS};
 use harness::plan::FORMAT;
 use harness::{Exit, Judgement, Plan, Run, SECOND, Seed, Shape, Tier, Time};
+use std::path::Path;
 
 /// Runs it.
 pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
@@ -30,14 +32,18 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         super::enter_namespaces()?;
     }
     if arguments.seeds == 1 {
-        return one(arguments, first);
+        return carry(first, &arguments.out, arguments.json);
     }
     match request.tier {
         Tier::Sim => many(arguments, &request),
         Tier::Local | Tier::Netns | Tier::Ssh | Tier::Url => {
             let mut worst = Exit::Held;
             for seed in (arguments.seed..).take(arguments.seeds as usize) {
-                worst = worst.worst(one(arguments, plan(&Request { seed: Seed(seed), ..request.clone() })?)?);
+                worst = worst.worst(carry(
+                    plan(&Request { seed: Seed(seed), ..request.clone() })?,
+                    &arguments.out,
+                    arguments.json,
+                )?);
             }
             Ok(worst)
         }
@@ -64,9 +70,10 @@ fn too_short(request: &Request, plan: &Plan) -> Option<String> {
     ))
 }
 
-fn one(arguments: &Arguments, plan: Plan) -> Result<Exit, Failure> {
+/// Carries out a plan in a folder of its own below `out`, and tells what came of it.
+pub(super) fn carry(plan: Plan, out: &Path, json: bool) -> Result<Exit, Failure> {
     let stop = stop_flag_once();
-    let folder = Folder::create(&arguments.out, &plan)?;
+    let folder = Folder::create(out, &plan)?;
     let mut progress = Progress::new(&plan, folder.history()?);
     let run = carry_out(&plan, folder.path(), &mut progress, stop)?;
     let written = progress.finish();
@@ -75,7 +82,7 @@ fn one(arguments: &Arguments, plan: Plan) -> Result<Exit, Failure> {
     })?;
     let judgement = judgement(&run);
     folder.finish(&run, &judgement)?;
-    show(arguments, &run, &judgement, &folder);
+    show(json, &run, &judgement, &folder);
     Ok(judgement.verdict.exit())
 }
 
@@ -85,13 +92,13 @@ fn stop_flag_once() -> &'static std::sync::atomic::AtomicBool {
     STOP.get_or_init(stop_flag)
 }
 
-fn show(arguments: &Arguments, run: &Run, judgement: &Judgement, folder: &Folder) {
+fn show(json: bool, run: &Run, judgement: &Judgement, folder: &Folder) {
     let replay = replay_command(folder.path());
     let finished = reports::Finished { run, judgement, replay: &replay };
-    let name = if arguments.json { "json" } else { "text" };
+    let name = if json { "json" } else { "text" };
     let format = reports::find(name).expect("the format is in the table");
     println!("{}", (format.render)(&finished).trim_end());
-    if !arguments.json {
+    if !json {
         println!("report: {}", folder.path().join("report.html").display());
     }
 }
