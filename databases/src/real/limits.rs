@@ -76,7 +76,7 @@ impl RealCluster {
         let meant = Duration::from_micros(lasted.0) * (100 - percent) / 100;
         let (mut words, mut effective) = (Vec::new(), !held.is_empty());
         for Held { node, daemon, before } in held {
-            let time = self.host.held(node.index(), daemon) - *before;
+            let time = self.host.held(node.index(), daemon).saturating_sub(*before);
             effective &= time >= meant / 2;
             words.push(format!("{daemon} of {node} was held for {:.3} s of {lasted}", time.as_secs_f64()));
         }
