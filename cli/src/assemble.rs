@@ -233,6 +233,7 @@ pub fn check_plan(plan: &Plan) -> Result<(), Usage> {
 /// Complains about strikes that this design, or these machines, cannot have.
 fn may_be_done(plan: &Plan) -> Result<(), Usage> {
     members_may_change(&plan.design, &plan.strikes)?;
+    fits::parts(&plan.strikes, plan.nodes)?;
     systems::strikes(plan)
 }
 

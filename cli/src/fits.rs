@@ -157,6 +157,17 @@ pub fn strikes(strikes: &[Strike], nodes: u8, tier: Tier) -> Result<(), Usage> {
     Ok(())
 }
 
+/// Complains about cuts into more parts than there are nodes.
+pub fn parts(strikes: &[Strike], nodes: u8) -> Result<(), Usage> {
+    let parts = |fault: &Fault| matches!(fault, Fault::Partition(Cut::Thirds | Cut::MajoritiesRing));
+    match strikes.iter().find(|strike| nodes < 3 && parts(&strike.fault)) {
+        None => Ok(()),
+        Some(Strike { fault, .. }) => {
+            Err(Usage(format!("\"{fault}\" takes three nodes or more, and there are {nodes}")))
+        }
+    }
+}
+
 /// The nodes that a fault names by number.
 fn named(fault: &Fault) -> Vec<NodeId> {
     let target = match fault {

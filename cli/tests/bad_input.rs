@@ -73,6 +73,8 @@ fn flags_out_of_range_say_what_they_take() {
         ("run --every 0s", "--every takes 1 second to 1 day"),
         ("run --nodes 0", "--nodes takes 1 to 32"),
         ("run --nodes 33", "--nodes takes 1 to 32"),
+        ("run --nodes 2 --nemesis majorities-ring", "takes three nodes or more, and there are 2"),
+        ("run --nodes 2 --nemesis thirds", "takes three nodes or more, and there are 2"),
         ("run --nodes -1", "invalid value '-1' for '--nodes"),
         ("run --clients 0", "--clients takes 1 to 1000"),
         ("run --rate -1", "--rate takes more than 0"),

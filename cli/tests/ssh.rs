@@ -99,24 +99,38 @@ fn etcd_on_three_machines_holds_while_its_leader_is_cut_off_and_killed_and_nothi
     assert!(comes_true(clean), "the machines should clean up by themselves: {left:?}");
 }
 
+/// What `perjury run` says and how it ends, of etcd on three machines under such faults; that nothing is left there.
+fn etcd_under(nemesis: &str, time: &str) -> (i32, String) {
+    let machines = Machines::up(3);
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    fs::write(dir.path().join("hosts.toml"), machines.file()).expect("there is room");
+    let words = format!("run --database etcd --tier ssh --hosts hosts.toml --nemesis {nemesis} --time {time}");
+    let (code, said) = ended(perjury(&machines, dir.path(), &format!("{words} --workload register")));
+    println!("{said}");
+    assert_eq!(machines.left(), [""; 0]);
+    (code, said)
+}
+
 #[test]
 fn the_program_that_is_sent_there_does_what_a_shell_cannot() {
     if skipped() {
         return;
     }
-    let machines = Machines::up(3);
-    let dir = tempfile::tempdir().expect("a temporary folder");
-    fs::write(dir.path().join("hosts.toml"), machines.file()).expect("there is room");
-    let words = "run --database etcd --tier ssh --hosts hosts.toml --workload register --time 45s \
-                 --nemesis clock-ahead-leader+cpu-limit+delay+bit-flip";
-    let (code, said) = ended(perjury(&machines, dir.path(), words));
-    println!("{said}");
-    // Which file is hit is chance, and with it whether etcd notices and whether that run counts.
-    assert!(code == 0 || code == 3, "{said}");
-    for measured in ["was off by +", "etcd of n", "packets held back by", "and became 0x"] {
+    let (code, said) = etcd_under("clock-ahead-leader+cpu-limit+delay", "40s");
+    assert_eq!(code, 0, "{said}");
+    for measured in ["was off by +", "was held for", "packets held back by"] {
         assert!(said.contains(measured), "{measured}: {said}");
     }
-    assert_eq!(machines.left(), [""; 0]);
+}
+
+#[test]
+fn files_are_damaged_by_the_program_that_is_sent_there() {
+    if skipped() {
+        return;
+    }
+    // Which file is hit is chance, and with it whether etcd notices and whether that run counts.
+    let (_, said) = etcd_under("bit-flip", "20s");
+    assert!(said.contains("and became 0x"), "{said}");
 }
 
 #[test]

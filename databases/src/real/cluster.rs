@@ -92,7 +92,7 @@ pub fn start(plan: &Plan, subject: &Subject, mut host: Box<dyn Host>, dir: &Path
             |error| Trouble::new(format!("{} cannot be prepared", NodeId(node as u8)), error, "see: perjury doctor");
         system.prepare(node).map_err(unprepared)?;
     }
-    let prepared = present(&*host);
+    let prepared = present(&*host)?;
     for node in 0..nodes {
         for daemon in system.daemons(node) {
             host.start(node, &daemon).map_err(trouble)?;

@@ -21,9 +21,12 @@ pub(super) struct Damaged {
 }
 
 /// The files below each node's directory now, from there on.
-pub(super) fn present(host: &dyn Host) -> Vec<BTreeSet<PathBuf>> {
-    let below = |node: usize| host.files(node).unwrap_or_default().into_iter().collect();
-    (0..host.nodes()).map(|node| if host.abilities().files.is_ok() { below(node) } else { BTreeSet::new() }).collect()
+pub(super) fn present(host: &dyn Host) -> Result<Vec<BTreeSet<PathBuf>>, Trouble> {
+    let below = |node: usize| match host.abilities().files {
+        Ok(()) => Ok(host.files(node).map_err(trouble)?.into_iter().collect()),
+        Err(_) => Ok(BTreeSet::new()),
+    };
+    (0..host.nodes()).map(below).collect()
 }
 
 impl RealCluster {

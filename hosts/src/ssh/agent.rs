@@ -1,9 +1,10 @@
 //! A conversation with the agent of one machine, `agent.sh`: a line of shell for each question, lines for an answer.
 
-use super::door::{Door, Entered};
+use super::door::{Door, Entered, millis};
 use crate::error::{Error, Result};
 use ssh2::{Channel, ExtendedData};
 use std::io::{Read, Write};
+use std::time::Duration;
 
 const KEEPER: &str = concat!(include_str!("clock.sh"), include_str!("queue.sh"), include_str!("keeper.sh"));
 const AGENT: &str = concat!(include_str!("clock.sh"), include_str!("queue.sh"), include_str!("agent.sh"));
@@ -84,8 +85,9 @@ impl Agent {
         }
     }
 
-    /// Asks: a function of the agent and its arguments. Returns the lines of its answer.
-    pub fn ask(&mut self, words: &[&str]) -> Result<Vec<String>> {
+    /// Asks: a function of the agent and its arguments. Returns the lines of its answer, which may take so long.
+    pub fn ask(&mut self, words: &[&str], patience: Duration) -> Result<Vec<String>> {
+        self.entered.session.set_timeout(millis(patience));
         if self.lost {
             return Err(self.lost("it was lost before"));
         }
@@ -121,7 +123,7 @@ impl Agent {
             _ => Err(Error::new(
                 format!("something was left on {}", self.name),
                 if said.is_empty() { "the connection to it is gone".to_string() } else { said.join("; ") },
-                "look there for directories and tables (nft list tables) called perjury; without the controller they are removed within a minute",
+                "look there for directories, tables (nft list tables) and chains (iptables -t mangle -S) called perjury; without the controller they are removed within a minute",
             )),
         }
     }

@@ -124,7 +124,7 @@ news() {
 # begin_hand: the program that was sent does what no shell can, see hand.rs. It ends with its input.
 begin_hand() {
     mkfifo hand.in hand.out || return
-    PERJURY_RUN=$run.hand. ./hand hand "$root" "$run" "$space" <hand.in >hand.out 2>hand.said &
+    PERJURY_RUN=$run.. ./hand hand "$root" "$run" "$space" <hand.in >hand.out 2>hand.said &
     exec 4>hand.in 5<hand.out
 }
 

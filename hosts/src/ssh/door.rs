@@ -205,7 +205,7 @@ impl Door {
     }
 }
 
-fn millis(time: Duration) -> u32 {
+pub(super) fn millis(time: Duration) -> u32 {
     // None at all would be for ever.
     u32::try_from(time.as_millis()).unwrap_or(u32::MAX).max(1)
 }

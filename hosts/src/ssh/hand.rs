@@ -90,7 +90,7 @@ impl Hand {
             Ask::Undo(damage) => damage.undo().map(yes).map_err(disk),
             Ask::Queue => {
                 let (number, queue) =
-                    any_queue().map_err(|error| format!("the kernel has no queue of packets: {error}"))?;
+                    any_queue(&self.run).map_err(|error| format!("the kernel has no queue of packets: {error}"))?;
                 self.holder = Some(Holder::start(queue).map_err(|error| error.to_string())?);
                 Ok(vec![number.to_string()])
             }
@@ -106,7 +106,8 @@ impl Hand {
     /// A daemon that runs.
     fn daemon(&mut self, name: &str) -> Option<&mut Service> {
         let first: u32 = fs::read_to_string(self.root.join(format!("{name}.first"))).ok()?.trim().parse().ok()?;
-        if self.daemons.get(name).is_none_or(|(known, _)| *known != first) {
+        let same = |(known, daemon): &mut (u32, Service)| *known == first && daemon.alive().unwrap_or(false);
+        if !self.daemons.get_mut(name).is_some_and(same) {
             let held = match self.namespaces {
                 true => Held::Namespace { init: first, name: process::namespace(first, "pid")? },
                 false => Held::Marked(format!("PERJURY_RUN={}.{name}.", self.run)),
@@ -118,9 +119,10 @@ impl Hand {
     }
 }
 
-/// A queue that nobody has, looked for from a number on that depends on this process, so that two runs seldom try the same.
-fn any_queue() -> io::Result<(u16, Queue)> {
-    let first = 1024 + (std::process::id() % 32768) as u16;
+/// A queue that nobody has, looked for from a number on that depends on the run, so that two runs seldom try the same.
+fn any_queue(run: &str) -> io::Result<(u16, Queue)> {
+    let mixed = run.bytes().fold(0u32, |mixed, byte| mixed.wrapping_mul(31).wrapping_add(byte.into()));
+    let first = 1024 + (mixed % 32768) as u16;
     let mut tried = (first..first + 100).map(|number| Queue::open(number).map(|queue| (number, queue)));
     let last = tried.next().expect("one is tried");
     last.or_else(|error| tried.find_map(Result::ok).ok_or(error))

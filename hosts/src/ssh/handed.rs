@@ -1,41 +1,45 @@
 //! The controller's side of what runs on a machine where a fault needs more than a shell: the program is sent there, and asked.
 
 use super::ask::{self, Ask, damaged};
+use super::door::Entered;
 use super::node::{Node, text};
 use crate::abilities::Ability;
 use crate::damage::{Damage, Hurt};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, file};
 use crate::links::{Slow, Slowed};
 use crate::packets::Link;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+/// What it does may take longer than an answer of the shell: daemons are given their time to do as they are told, and files are read. A
+/// machine that hears nothing for a minute gives its controller up.
+const PATIENCE: Duration = Duration::from_secs(35);
 /// Takes a program from its input.
 const TAKE: &str = r#"cat >"$0.new" && chmod 700 "$0.new" && mv "$0.new" "$0""#;
 
 impl Node {
     /// Sends the program there, and starts it.
     pub(super) fn hand_over(&self, program: &Path) -> Result<()> {
-        let there = self.root.join("hand");
-        self.send_program(program, &there).map_err(|why| {
+        let bytes = fs::read(program).map_err(file("read", program))?;
+        // A session of its own: another one opens one channel after the other.
+        let entered = self.door.enter(self.door.timeout())?;
+        self.send_program(&entered, &bytes).map_err(|why| {
             self.door.error("does not take the program", why, "see whether there is room in its `directory`")
         })?;
         self.ask(&["begin_hand"])?;
         self.ask_hand(&Ask::Held("nobody")).map(drop)
     }
 
-    fn send_program(&self, program: &Path, there: &Path) -> std::result::Result<(), String> {
-        let bytes = fs::read(program).map_err(|error| error.to_string())?;
-        // A session of its own: another one opens one channel after the other.
-        let entered = self.door.enter(self.door.timeout()).map_err(|error| error.why)?;
+    fn send_program(&self, entered: &Entered, bytes: &[u8]) -> std::result::Result<(), String> {
         let told = |error: ssh2::Error| error.to_string();
         let mut channel = entered.session.channel_session().map_err(told)?;
         let sudo = if self.door.machine.sudo { "sudo -n " } else { "" };
-        let words = [TAKE, &text(there)].map(|word| super::agent::quoted(word, "\n"));
+        let words = [TAKE, &text(self.root.join("hand"))].map(|word| super::agent::quoted(word, "\n"));
         channel.exec(&format!("exec {sudo}sh -c {}", words.join(" "))).map_err(told)?;
-        let sent = channel.write_all(&bytes).and_then(|()| channel.send_eof().map_err(Into::into));
+        let sent = channel.write_all(bytes).and_then(|()| channel.send_eof().map_err(Into::into));
         let mut said = String::new();
         let _ = channel.stderr().read_to_string(&mut said);
         match sent.map(|()| channel.wait_close().and_then(|()| channel.exit_status())) {
@@ -52,7 +56,7 @@ impl Node {
         let words = ask.words();
         let mut line = vec!["hand"];
         line.extend(words.iter().map(String::as_str));
-        self.ask(&line)
+        self.ask_within(&line, self.door.timeout() + PATIENCE)
     }
 
     /// The same, where a number is the answer.

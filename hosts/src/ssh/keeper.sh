@@ -66,7 +66,12 @@ removed() { rm -rf "$root" && [ ! -e "$root" ]; }
 until_done nobody
 # A clock that is still wrong comes right.
 [ ! -s "$root/clock" ] || set_clock 0
-[ ! -s "$root/queue" ] || end_queue
+stays=
+if [ -s "$root/queue" ]; then
+    until_done end_queue
+    end_queue || stays=$chain
+fi
 nft delete table inet "$run" 2>/dev/null
+[ -z "$stays" ] || echo "the chain $stays stays in the table mangle of iptables"
 cd / && until_done removed
-[ ! -e "$root" ] && ! nft list table inet "$run" >/dev/null 2>&1 && echo gone
+[ -z "$stays" ] && [ ! -e "$root" ] && ! nft list table inet "$run" >/dev/null 2>&1 && echo gone

@@ -141,10 +141,11 @@ impl Ssh {
             })
             .collect();
         let roads = peers.into_iter().zip(doors.into_iter().map(|door| Arc::new(Road::new(door))));
+        // A program may be long on its way, and a machine that hears nothing for a minute gives its controller up.
+        let beats = nodes.iter().cloned().map(beat).collect::<Result<_>>()?;
         let handed = hand_over(&nodes, program);
         let abilities = abilities(&nodes, &handed);
-        let mut ssh = Ssh { nodes, roads: Roads(roads.collect()), abilities, handed, beats: Vec::new(), guard };
-        ssh.beats = ssh.nodes.iter().cloned().map(beat).collect::<Result<_>>()?;
+        let ssh = Ssh { nodes, roads: Roads(roads.collect()), abilities, handed, beats, guard };
         side_by_side(0..ssh.nodes.len(), |node| ssh.forwards(node)).into_iter().collect::<Result<()>>()?;
         Ok(ssh)
     }

@@ -87,13 +87,18 @@ impl Node {
         }
     }
 
-    /// Asks the agent.
+    /// Asks the agent, which answers at once.
     pub fn ask(&self, words: &[&str]) -> Result<Vec<String>> {
+        self.ask_within(words, self.door.timeout())
+    }
+
+    /// Asks the agent, which may take so long. Nobody else asks meanwhile.
+    pub(super) fn ask_within(&self, words: &[&str], patience: Duration) -> Result<Vec<String>> {
         let mut agent = lock(&self.agent);
         let agent = agent
             .as_mut()
             .ok_or_else(|| self.door.error("cannot be used", "the host was closed", "set up another one"))?;
-        agent.ask(words)
+        agent.ask(words, patience)
     }
 
     /// Ends all that runs there, and removes all that was written. Again: nothing.

@@ -25,11 +25,18 @@ queue() {
     printf '*mangle\n:%s - [0:0]\n%s%s\nCOMMIT\n' "$chain" "$never" "$pairs" | iptables-restore --noflush --wait=10
 }
 
-# Removes the chain, and the table where that is there for it alone.
+# Removes the chain, and the table where iptables made it for this alone and nothing else has come into it. Fails where the chain stays.
 end_queue() {
-    read -r number <"$root/queue"
-    iptables -w 10 -t mangle -D INPUT -j "perjury_q$number"
-    iptables -w 10 -t mangle -F "perjury_q$number"
-    iptables -w 10 -t mangle -X "perjury_q$number"
-    [ ! -e "$root/mangle" ] || iptables -t mangle -S | grep -qv '^-P' || nft delete table ip mangle
-} 2>/dev/null
+    read -r number <"$root/queue" && command -v iptables || return 0
+    chain=perjury_q$number
+    iptables -w 2 -t mangle -D INPUT -j "$chain"
+    iptables -w 2 -t mangle -F "$chain"
+    iptables -w 2 -t mangle -X "$chain"
+    rules=$(iptables -w 2 -t mangle -S) || return
+    case $rules in *"$chain"*) return 1 ;; esac
+    if [ -e "$root/mangle" ] && ! printf '%s\n' "$rules" | grep -qv '^-P'; then
+        table=$(nft list table ip mangle) && ! printf '%s\n' "$table" | grep -Eqv '^#|^table|^[[:space:]]*(chain|type|}|$)' \
+            && nft delete table ip mangle
+    fi
+    return 0
+} >/dev/null 2>&1

@@ -12,9 +12,9 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-const SHARE: Share = Share { period: Duration::from_millis(100), percent: 50 };
+pub const SHARE: Share = Share { period: Duration::from_millis(100), percent: 50 };
 
-fn up(machines: &Machines, text: &str, nodes: usize) -> Ssh {
+pub fn up(machines: &Machines, text: &str, nodes: usize) -> Ssh {
     let program = Path::new(env!("CARGO_BIN_EXE_perjury-keep"));
     let file = HostsFile::read(text).expect("it is a hosts file");
     Ssh::up(&file, nodes, &machines.dialer(), Some(program)).expect("the machines take the program")
@@ -170,6 +170,15 @@ fn two_nodes_of_one_machine_have_a_queue_each() {
     // Whichever of the two ends last takes the table along.
     host.close().unwrap();
     assert_eq!(machines.left(), [""; 0]);
+
+    // A table that was there before stays as it was.
+    let rule = "-A POSTROUTING -p udp -j ACCEPT";
+    let words: Vec<&str> = "iptables -t mangle".split(' ').chain(rule.split(' ')).collect();
+    assert!(run(&words).status.success());
+    up(&machines, &machines.file(), 1).close().unwrap();
+    let rules = String::from_utf8(run(&["iptables", "-t", "mangle", "-S"]).stdout).unwrap();
+    assert!(rules.contains(rule) && !rules.contains("perjury"), "{rules}");
+    assert_eq!(machines.left(), ["n1: table ip mangle"]);
 }
 
 #[test]
@@ -225,7 +234,7 @@ fn a_program_that_does_not_run_there_is_no_ability_and_ends_nothing() {
     // Where it cannot be sent at all.
     let mut host = Ssh::up(&file, 1, &machines.dialer(), Some(&machines.path("nowhere"))).unwrap();
     let why = host.abilities().cpu.clone().unwrap_err();
-    assert!(why.contains("does not take the program"), "{why}");
+    assert!(why.contains("cannot read") && why.contains("nowhere"), "{why}");
     thread::sleep(SHORT);
     host.close().unwrap();
     assert_eq!(machines.left(), [""; 0]);

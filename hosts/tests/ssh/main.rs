@@ -9,7 +9,7 @@ mod sshd;
 
 use common::{eventually, read_line, role, say};
 use hosts::ssh::{HostsFile, Ssh};
-use hosts::{Endpoint, Host, Stopped};
+use hosts::{Endpoint, Host, Slow, Stopped};
 use sshd::Machines;
 use std::fs;
 use std::net::SocketAddr;
@@ -349,8 +349,16 @@ fn a_machine_that_hears_no_more_of_its_controller_cleans_up_by_itself() {
         return;
     }
     let mut machines = Machines::up(1);
-    let mut host = up(&machines, &machines.file(), 1).unwrap();
+    let mut host = hand::up(&machines, &machines.file(), 1);
     host.start(0, &hosts::Daemon::new("sleep", "sleep", ["601"])).unwrap();
+    // Whatever is done to it meanwhile.
+    assert!(host.throttle(0, "sleep", Some(hand::SHARE)).unwrap());
+    assert_eq!(host.skew(0, "sleep", 100_000_000).unwrap(), 1);
+    let slow = Slow { by: LONG, ..Slow::default() };
+    host.slow(&[(Endpoint::Node(0), Endpoint::Node(0), slow)]).unwrap();
+    for sign in ["perjury_q", "table ip mangle", "/hand hand"] {
+        assert!(machines.left().iter().any(|line| line.contains(sign)), "{sign} is seen while it is there");
+    }
     let there = |machines: &Machines| machines.left().iter().filter(|line| line.starts_with("n1: ")).count();
     assert!(there(&machines) > 3, "{:?}", machines.left());
     // Nobody is told that the connection has ended.

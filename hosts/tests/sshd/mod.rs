@@ -124,8 +124,8 @@ impl Machines {
 
     /// What runs have left on the machines, a line each: files, tables, and processes that `sshd` itself is none of.
     pub fn left(&self) -> Vec<String> {
-        let look = "ls -A \"$0\"; nft list tables; for p in /proc/[0-9]*; do tr '\\0' ' ' <$p/cmdline; echo; done \
-                    | grep -E '[p]erjury-(agent|keeper)|[e]tcd --|[s]leep 60|[c]ommon::play'";
+        let look = "ls -A \"$0\"; nft list tables; iptables -t mangle -S | grep perjury_q; for p in /proc/[0-9]*; do tr '\\0' ' ' <$p/cmdline; echo; done \
+                    | grep -E '[p]erjury-(agent|keeper)|[e]tcd --|[s]leep 60|[c]ommon::play|[.]/[h]and hand'";
         let mut left = Vec::new();
         for node in 0..self.nodes {
             let said = self.netns.run(node, &["sh", "-c", look, self.runs().to_str().unwrap()], LONG).unwrap();
