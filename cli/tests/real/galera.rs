@@ -14,7 +14,7 @@ fn turn() -> Option<MutexGuard<'static, ()>> {
 #[test]
 fn what_is_read_and_written_back_destroys_what_others_wrote() {
     let Some(_turn) = turn() else { return };
-    let (ended, dir) = until(1, 2, "--database galera --workload bank --nemesis calm --time 20s");
+    let (ended, dir) = until(1, 2, "--database galera --workload bank --nemesis calm --time 20s --rate 150");
     assert!(ended.out.contains("bank-total: violated: torn-transfer"), "{}", ended.out);
     assert!(ended.out.contains("bank-ledger: held"), "every transfer itself is there: {}", ended.out);
     assert!(logs(dir.path()).iter().all(|log| log.contains("Synchronized with group")), "each node has said something");
@@ -23,7 +23,7 @@ fn what_is_read_and_written_back_destroys_what_others_wrote() {
 #[test]
 fn what_is_locked_when_it_is_read_is_not_destroyed() {
     let Some(_turn) = turn() else { return };
-    until(0, 1, "--database galera:updates=locked --workload bank --nemesis calm --time 20s");
+    until(0, 1, "--database galera:updates=locked --workload bank --nemesis calm --time 20s --rate 150");
 }
 
 #[test]
