@@ -3,8 +3,6 @@
 
 use crate::assemble::Usage;
 use harness::files::Malformed;
-#[cfg(feature = "ssh")]
-use harness::{Fault, Time};
 use harness::{Plan, Trouble};
 use hosts::Host;
 #[cfg(feature = "ssh")]
@@ -34,14 +32,9 @@ pub fn up(plan: &Plan) -> Result<Box<dyn Host>, Trouble> {
     let wrong = |why: String| Trouble::new("the machines cannot be used", why, "plan it anew");
     let text = plan.given.get(HOSTS).ok_or_else(|| wrong("the plan has no hosts file".to_string()))?;
     let file = HostsFile::read(text).map_err(|error| wrong(error.what))?;
-    let needs = |fault: &Fault| match fault {
-        Fault::Clock { .. } => file.machines().any(|machine| !machine.set_clock),
-        Fault::CpuLimit { .. } | Fault::BitFlip(_) | Fault::Truncate { .. } => true,
-        Fault::Delay { .. } | Fault::Bandwidth { .. } => true,
-        Fault::Links { delay, .. } => *delay > Time::ZERO,
-        _ => false,
-    };
-    let program = plan.strikes.iter().any(|strike| needs(&strike.fault)).then_some(Path::new(PROGRAM));
+    let shell = hosts::ssh::by_shell(&file);
+    let more = plan.strikes.iter().any(|strike| databases::real::possible(&strike.fault, &shell).is_err());
+    let program = more.then_some(Path::new(PROGRAM));
     Ok(Box::new(enter(&file, plan.nodes.into(), program)?))
 }
 

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{eventually, read_line, role, say};
+use common::{eventually, read_line, role, round_trip, say};
 use hosts::Endpoint::{Clients, Node};
 use hosts::netns::Netns;
 use hosts::{Daemon, Endpoint, Host, Slow, State, Stopped, process};
@@ -157,14 +157,6 @@ fn a_link_that_loses_all_is_silent_one_way_until_it_is_healed() {
 /// So many nodes whose links can be slow, where this machine lets us.
 fn slow_nodes(count: usize) -> Option<(tempfile::TempDir, Netns)> {
     nodes(count).filter(|(_, host)| !common::skip(host.abilities().delay.clone().err()))
-}
-
-/// How long a question and its answer take.
-fn round_trip(stream: &mut TcpStream, words: &str) -> Duration {
-    let began = Instant::now();
-    say(stream, words);
-    assert_eq!(read_line(stream, LONG).unwrap(), words);
-    began.elapsed()
 }
 
 #[test]

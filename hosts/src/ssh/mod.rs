@@ -220,10 +220,31 @@ fn beat(node: Arc<Node>) -> Result<(Sender<()>, JoinHandle<()>)> {
     thread.map(|thread| (stop, thread)).map_err(crate::error::machine("cannot start a thread"))
 }
 
+/// Why what needs the program is not there without it.
+const NOT_SENT: &str =
+    "the program that does it was not sent to the machines, since no fault was to come that needs it";
+
+/// What a shell can do on the machines of a file, at best. For faults that need more a program must be sent there.
+pub fn by_shell(file: &HostsFile) -> Abilities {
+    let more = || -> Ability { Err(NOT_SENT.into()) };
+    Abilities {
+        cut: Ok(()),
+        one_way: Ok(()),
+        loss: Ok(()),
+        delay: more(),
+        reorder: more(),
+        kill: Ok(()),
+        pause: Ok(()),
+        clock: if file.machines().all(|machine| machine.set_clock) { Ok(()) } else { more() },
+        cpu: more(),
+        memory: Ok(()),
+        files: more(),
+    }
+}
+
 /// Sends the program to all of them.
 fn hand_over(nodes: &[Arc<Node>], program: Option<&Path>) -> Ability {
-    let program = program
-        .ok_or("the program that does it was not sent to the machines, since no fault was to come that needs it")?;
+    let program = program.ok_or(NOT_SENT)?;
     let sent =
         side_by_side(nodes, |node| node.hand_over(program).map_err(|error| format!("{}: {}", error.what, error.why)));
     sent.into_iter().collect()

@@ -214,6 +214,14 @@ pub fn read_line(stream: &mut TcpStream, timeout: Duration) -> io::Result<String
     }
 }
 
+/// How long a question to an echo and its answer take.
+pub fn round_trip(stream: &mut TcpStream, words: &str) -> Duration {
+    let began = Instant::now();
+    say(stream, words);
+    assert_eq!(read_line(stream, Duration::from_secs(30)).unwrap(), words);
+    began.elapsed()
+}
+
 /// This test binary where every user may run it.
 pub fn copy_for_all(dir: &Path) -> PathBuf {
     let copy = dir.join("program");

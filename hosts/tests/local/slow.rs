@@ -1,11 +1,11 @@
 //! Links between local nodes that are slow or narrow. How long something takes is only ever compared with the least that it must take.
 
-use crate::common::{eventually, read_line, say};
+use crate::common::{eventually, read_line, round_trip, say};
 use crate::{LONG, SHORT, dial, echoes, heard, nodes};
 use hosts::Endpoint::{Clients, Node};
 use hosts::{Daemon, Host, Slow};
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::Shutdown;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -13,14 +13,6 @@ const BY: Duration = Duration::from_millis(200);
 const SLOW: Slow = Slow { by: BY, up_to: Duration::ZERO, rate: None };
 /// Longer than anybody waits.
 const DAY: Slow = Slow { by: Duration::from_secs(86_400), up_to: Duration::ZERO, rate: None };
-
-/// How long a question and its answer take.
-fn round_trip(stream: &mut TcpStream, words: &str) -> Duration {
-    let began = Instant::now();
-    say(stream, words);
-    assert_eq!(read_line(stream, LONG).unwrap(), words);
-    began.elapsed()
-}
 
 #[test]
 fn a_slow_link_has_a_direction_and_no_other_is_slow() {

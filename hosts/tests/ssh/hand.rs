@@ -1,6 +1,6 @@
 //! What the program does that is sent to machines: wrong clocks of single processes, processors that are held, files that are damaged.
 
-use crate::common::{eventually, read_line, role, say};
+use crate::common::{eventually, read_line, role, round_trip, say};
 use crate::sshd::{Machines, SOMEBODY};
 use crate::{LONG, SHORT, skipped};
 use hosts::damage::Hurt;
@@ -114,12 +114,7 @@ fn links_between_machines_are_slow_and_fast_again() {
     }
     let mut across = host.connect(Endpoint::Node(0), addresses[1], LONG).unwrap();
     let mut beside = host.connect(Endpoint::Node(1), addresses[1], LONG).unwrap();
-    let took = |stream: &mut TcpStream| {
-        let began = Instant::now();
-        say(stream, "hello");
-        assert_eq!(read_line(stream, LONG).unwrap(), "hello");
-        began.elapsed()
-    };
+    let took = |stream: &mut TcpStream| round_trip(stream, "hello");
     assert_eq!(host.slowed().unwrap(), Slowed::default());
     let slow = |by: u64, rate| Slow { by: Duration::from_millis(by), up_to: Duration::ZERO, rate };
     let link = (Endpoint::Node(0), Endpoint::Node(1));
